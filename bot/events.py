@@ -1,0 +1,136 @@
+"""What can happen in a conversation.
+
+Every event is a frozen value that survives JSON (`to_json`, `from_json`): it is stored encrypted in the inbox before
+anything is done with it, so a crash between the webhook and the turn loses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Understanding:
+    """What the classifier made of a free text. `intent` is `nlu_fallback` when the bot should ask back, not act."""
+
+    intent: str
+    confidence: float
+    ranking: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The citizen opened the chat (Telegram's /start, the simulator's first view). `payload` is a deep-link code."""
+
+    payload: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Words typed or spoken into the keyboard. `understanding` is filled in before the turn, outside any lock."""
+
+    text: str
+    understanding: Understanding | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A tapped button. `payload` is what the button carried: `<question>:<option>` (see `prompts.option_payload`)."""
+
+    payload: str
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoRef:
+    """Where the channel keeps a photo until it is fetched. Never the bytes, never a link that carries a token."""
+
+    ref: str
+    content_type: str = "image/jpeg"
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Photos:
+    """One or more photos. `group` is the provider's album id; members of one album may come as separate messages."""
+
+    photos: tuple[PhotoRef, ...]
+    caption: str = ""
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    latitude: float
+    longitude: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unsupported:
+    """Something the bot cannot read. `kind`: video, voice, audio, document, sticker, contact, poll, file_too_large…"""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobFinished:
+    """The outcome of a command that this conversation asked for. `token` is the command's own, so a late one is known."""
+
+    command: str
+    token: str
+    outcome: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that happened elsewhere and concerns this citizen: a decision, an appeal's outcome, an officer's words."""
+
+    kind: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeout:
+    """A timer that the session set has run out. `name` says which."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reachability:
+    """The citizen blocked the bot or opened it again (Telegram's my_chat_member, WhatsApp's opt-out error)."""
+
+    reachable: bool
+
+
+Event = Started | Text | Choice | Photos | Location | Unsupported | JobFinished | Notice | Timeout | Reachability
+
+_KINDS: dict[str, type[Any]] = {
+    kind.__name__: kind
+    for kind in (
+        Started, Text, Choice, Photos, Location, Unsupported, JobFinished, Notice, Timeout, Reachability,
+    )
+}  # fmt: skip
+
+
+def to_json(event: Event) -> dict[str, Any]:
+    """A JSON object that names its kind; what `from_json` reads."""
+    return {"kind": type(event).__name__, **asdict(event)}
+
+
+def from_json(data: Mapping[str, Any]) -> Event:
+    """The event that `to_json` wrote. Fields that a newer version added and this one does not know are dropped."""
+    kind = _KINDS[data["kind"]]
+    known = {f.name for f in fields(kind)}
+    values = {name: value for name, value in data.items() if name in known}
+    if kind is Photos:
+        values["photos"] = tuple(PhotoRef(**p) for p in values["photos"])
+    if kind is Text and values.get("understanding"):
+        found = values["understanding"]
+        ranking = tuple((name, score) for name, score in found["ranking"])
+        values["understanding"] = Understanding(found["intent"], found["confidence"], ranking)
+    event: Event = kind(**values)
+    return event
