@@ -29,10 +29,17 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Words typed or spoken into the keyboard. `understanding` is filled in before the turn, outside any lock."""
+    """Words typed or spoken into the keyboard.
+
+    `understanding` is filled in before the turn, outside any lock. `chosen` (the id of an option of the open question)
+    and `command` (a global word such as `menu`) are what the catalogue recognised in the words: engine and dialogs
+    hold no texts, so they never compare words themselves.
+    """
 
     text: str
     understanding: Understanding | None = None
+    chosen: str = ""
+    command: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +83,16 @@ class Unsupported:
 
 @dataclass(frozen=True, slots=True)
 class JobFinished:
-    """The outcome of a command that this conversation asked for. `token` is the command's own, so a late one is known."""
+    """The outcome of a command that this conversation asked for. `token` is the command's own: a late one is known by it.
+
+    `person_id` is the person whom the job proved or found, so that the batch can load the facts about them.
+    """
 
     command: str
     token: str
     outcome: str
     data: Mapping[str, Any] = field(default_factory=dict)
+    person_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +101,7 @@ class Notice:
 
     kind: str
     data: Mapping[str, Any] = field(default_factory=dict)
+    person_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,58 @@
+"""What a turn asks for: words to say, rows to write with it, work to do after it.
+
+A turn has no I/O of its own. `Say` and `Option` name texts by key; `Record` is written in the very transaction that saves
+the session; `Command` becomes a job in that transaction and comes back later as a `JobFinished` event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """One text of the catalogue. A parameter may itself be a `Say` or a list of them: it is rendered first."""
+
+    key: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One choice of a question. `id` travels in the button and is what the dialog gets; `say` is what people read."""
+
+    id: str
+    say: Say
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The one message that a turn sends: parts separated by a blank line, the options of its last question.
+
+    `question` is the number that the buttons carry, so that a button of an older message is recognised. `sex` (`male`,
+    `female` or empty) decides how the person is addressed.
+    """
+
+    parts: tuple[Say, ...]
+    options: tuple[Option, ...] = ()
+    question: int = 0
+    sex: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Rows to write in the turn's own transaction, for example a consent or a registration. `kind` names the executor."""
+
+    kind: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Slow or outside work. `token` ties the outcome to the step that waits for it; the engine sets it."""
+
+    kind: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    token: str = ""

@@ -1,0 +1,454 @@
+"""One turn of a conversation: `advance`. The only place that picks the next step.
+
+Pure: no I/O, no clock, no randomness, no texts. Whatever happens (a message, a job's outcome, a timer, news about the
+case) is an event; the answer is the next session, at most one reply, records for the same transaction and commands for
+later. After goflow's `flows/engine/session.go`: a reply, a timeout and a call's result are one kind of input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot import events as ev
+from bot.dialogs import DIALOGS, INTENTS, MENU, NOTICES, SMALL_TALK
+from bot.effects import Command, Option, Record, Reply, Say
+from bot.facts import Facts
+from bot.prompts import Ask, Call, Dialog, Entered, Next, Retry, Scene, Step, Wait, read_payload
+from bot.session import Asked, Frame, Session
+
+SLOW_AFTER = timedelta(seconds=6)
+STALE_AFTER = timedelta(hours=24)
+OFFER_HUMAN_AFTER = 3
+MOST_HOPS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one event led to. `forget_message`: the citizen's message carries an NIK and should vanish from the chat."""
+
+    session: Session
+    replies: tuple[Reply, ...] = ()
+    records: tuple[Record, ...] = ()
+    commands: tuple[Command, ...] = ()
+    forget_message: bool = False
+
+
+def advance(session: Session, event: ev.Event, facts: Facts, now: datetime) -> Turn:
+    """Advance one conversation by one event. Deterministic in its arguments."""
+    run = _Run(session, facts, now)
+    run.happen(event)
+    return run.turn()
+
+
+class _Run:
+    """The bookkeeping of one turn; lives no longer than `advance`."""
+
+    def __init__(self, session: Session, facts: Facts, now: datetime) -> None:
+        self.session = session
+        self.facts = facts
+        self.now = now
+        self.says: list[Say] = []
+        self.records: list[Record] = []
+        self.commands: list[Command] = []
+        self.options: tuple[Option, ...] = ()
+        self.forget = False
+        self.opened_now: set[str] = set()
+        self.hops = 0
+        self.sex = ""
+
+    def turn(self) -> Turn:
+        self._note_sex()
+        asked = self.session.asked
+        replies: tuple[Reply, ...] = ()
+        if self.says:
+            replies = (Reply(tuple(self.says), self.options, asked.number if asked else 0, self.sex),)
+        return Turn(self.session, replies, tuple(self.records), tuple(self.commands), self.forget)
+
+    # --- what happened -------------------------------------------------------------------------------------------
+
+    def happen(self, event: ev.Event) -> None:
+        match event:
+            case ev.JobFinished():
+                self._job_finished(event)
+            case ev.Notice():
+                self._open(Call(NOTICES[event.kind], {"notice": event.kind, **event.data}))
+            case ev.Timeout():
+                self._timeout(event.name)
+            case ev.Reachability():
+                self.records.append(Record("conversation.reachable", {"reachable": event.reachable}))
+            case _:
+                self._citizen(event)
+                self.session = replace(self.session, last_at=self.now)
+
+    def _citizen(self, event: ev.Event) -> None:
+        top = self.session.top
+        if isinstance(event, ev.Text) and event.command:
+            self._global_word(event.command)
+        elif isinstance(event, ev.Started):
+            self._open(Call(MENU, {"welcome": True}))
+        elif top is None:
+            self._from_rest(event)
+        elif self._stale() and top.dialog != "resume":
+            self._open(Call("resume", {"dialog": top.dialog, "after_pause": True}))
+        else:
+            self._answer(event)
+
+    def _stale(self) -> bool:
+        last = self.session.last_at
+        return last is not None and self.now - last > STALE_AFTER
+
+    def _global_word(self, command: str) -> None:
+        top = self.session.top
+        if command == "help":
+            self._help()
+        elif command == "repeat" and top is not None:
+            self._reenter()
+        elif command == "cancel" and top is not None and top.dialog != MENU:
+            self._cancel(top)
+        elif command in DIALOGS:
+            self._open(Call(command))
+        else:
+            self._open(Call(MENU))
+
+    def _cancel(self, top: Frame) -> None:
+        if top.dialog in {"cancel", "resume"} or not top.answers:
+            self._apply(Next(finished=True, drop=top.dialog in {"cancel", "resume"}, says=(Say("common.cancelled"),)))
+        else:
+            self._open(Call("cancel", {"dialog": self._group_root().dialog}))
+
+    def _help(self) -> None:
+        top = self.session.top
+        entered = self._enter(top) if top is not None else None
+        if isinstance(entered, Ask):
+            self.says.append(entered.help or Say("common.help_here"))
+            self._ask(entered)
+        else:
+            self._open(Call(MENU, {"help": True}))
+
+    def _from_rest(self, event: ev.Event) -> None:
+        if isinstance(event, ev.Choice):
+            _, option_id = read_payload(event.payload)
+            if option_id in DIALOGS:
+                self._open(Call(option_id))
+            else:
+                self._open(Call(MENU, {"old_button": True}))
+        elif isinstance(event, ev.Text):
+            self._wish(event)
+        else:
+            self._open(Call(MENU, {"unexpected": _kind(event)}))
+
+    def _wish(self, event: ev.Text) -> None:
+        """Free words with no question open: the dialog they mean, or asking back."""
+        found = event.understanding
+        intent = found.intent if found else "nlu_fallback"
+        if intent in INTENTS:
+            self._open(INTENTS[intent])
+        elif intent in SMALL_TALK:
+            self._open(Call(MENU, {"small_talk": intent}))
+        else:
+            likely = [name for name, _ in found.ranking if name in INTENTS][:2] if found and event.text.strip() else []
+            self._open(Call("clarify", {"likely": likely}))
+
+    # --- answers to the open question ----------------------------------------------------------------------------
+
+    def _answer(self, event: ev.Event) -> None:
+        top = self.session.top
+        assert top is not None  # noqa: S101 - the caller has looked
+        entered = self._enter(top)
+        if isinstance(entered, Wait):
+            self._while_waiting(entered, event)
+            return
+        if not isinstance(entered, Ask):
+            self._reenter()
+            return
+        value = self._read(entered, event)
+        if value is None and isinstance(event, ev.Text) and self._interrupt(event):
+            return
+        if value is None:
+            value = Retry(Say("common.choose" if entered.options else "common.not_fitting"), repeat=True)
+        if isinstance(value, Retry):
+            self._retry(entered, value)
+            return
+        self.forget = self.forget or entered.secret
+        self.session = replace(self.session, misses=0)
+        self._apply(self._step(top).take(self._scene(top), value))  # type: ignore[misc]
+
+    def _read(self, ask: Ask, event: ev.Event) -> Any:
+        """The answer in the event, a `Retry` that says why it is none, or None when the words are about something else."""
+        ids = {o.id for o in ask.options}
+        match event:
+            case ev.Choice():
+                number, option_id = read_payload(event.payload)
+                asked = self.session.asked
+                if asked is not None and number == asked.number and option_id in ids:
+                    return option_id
+                return Retry(Say("common.old_button"), repeat=True)
+            case ev.Text():
+                return self._read_text(ask, event, ids)
+            case ev.Photos():
+                return event if ask.photos else Retry(Say("common.photo_not_now"), repeat=True)
+            case ev.Unsupported():
+                return Retry(Say(f"common.unsupported_{event.kind}"), repeat=True)
+            case _:
+                return Retry(Say("common.location_not_now"), repeat=True)
+
+    def _read_text(self, ask: Ask, event: ev.Text, ids: set[str]) -> Any:
+        if event.chosen in ids:
+            return event.chosen
+        intent = event.understanding.intent if event.understanding else ""
+        said = {"affirm": "yes", "deny": "no"}.get(intent)
+        if said in ids:
+            return said
+        if ask.parse is None:
+            return None
+        if not ask.free and (intent in INTENTS or intent in SMALL_TALK) and not (ask.numeric and _many_digits(event.text)):
+            return None
+        top = self.session.top
+        assert top is not None  # noqa: S101 - a question is open
+        self.forget = self.forget or (ask.secret and _many_digits(event.text))
+        return ask.parse(event.text, self._scene(top))
+
+    def _interrupt(self, event: ev.Text) -> bool:
+        found = event.understanding
+        if found is None:
+            return False
+        if found.intent in SMALL_TALK:
+            self.says.append(Say(f"small_talk.{found.intent}"))
+            self._reenter()
+            return True
+        wish = INTENTS.get(found.intent)
+        if wish is None:
+            return False
+        self._open(wish)
+        return True
+
+    def _retry(self, ask: Ask, retry: Retry) -> None:
+        misses = self.session.misses + 1
+        self.session = replace(self.session, misses=misses)
+        self.says.append(retry.say)
+        if misses >= OFFER_HUMAN_AFTER:
+            self.says.append(Say("common.offer_human"))
+        if retry.repeat:
+            self._ask(ask)
+        else:
+            self.options = ask.options
+
+    def _while_waiting(self, wait: Wait, event: ev.Event) -> None:
+        if isinstance(event, ev.Text) and self._interrupt(event):
+            return
+        self.says.append(wait.busy)
+
+    # --- outcomes, timers ----------------------------------------------------------------------------------------
+
+    def _job_finished(self, event: ev.JobFinished) -> None:
+        stack = self.session.stack
+        for index in range(len(stack) - 1, -1, -1):
+            frame = stack[index]
+            if frame.token and frame.token == event.token:
+                break
+            if event.command in DIALOGS[frame.dialog].on:
+                break
+        else:
+            return
+        if index < len(stack) - 1:
+            kept = replace(frame, arrived=(*frame.arrived, ev.to_json(event)))
+            self.session = replace(self.session, stack=(*stack[:index], kept, *stack[index + 1 :]))
+            return
+        self._deliver(frame, event)
+
+    def _deliver(self, frame: Frame, event: ev.JobFinished) -> None:
+        dialog = DIALOGS[frame.dialog]
+        scene = self._scene(frame)
+        if frame.token and frame.token == event.token:
+            self.session = self.session.with_top(replace(frame, token="")).with_timer("slow", None)
+            take = self._step(frame).take
+            assert take is not None, "a step that waits takes the outcome"  # noqa: S101
+            self._apply(take(scene, event))
+        else:
+            self._apply(dialog.on[event.command](scene, event))
+
+    def _timeout(self, name: str) -> None:
+        self.session = self.session.with_timer(name, None)
+        top = self.session.top
+        if name == "slow" and top is not None and top.token:
+            entered = self._enter(top)
+            if isinstance(entered, Wait):
+                self.says.append(entered.slow)
+
+    # --- moving --------------------------------------------------------------------------------------------------
+
+    def _apply(self, following: Next) -> None:
+        """Carry out what a step has decided, then enter whatever lies on top."""
+        frame = self.session.top
+        assert frame is not None  # noqa: S101 - only a step of an open dialog decides
+        self.says.extend(following.says)
+        self._do(following)
+        if following.finished:
+            self._finish(frame, following)
+            return
+        if following.to is not None:
+            if following.to not in self._step(frame).to:
+                raise ValueError(f"{frame.dialog}.{frame.step} leads to {following.to}, which it does not declare")
+            frame = replace(frame, step=following.to)
+        self.session = self.session.with_top(frame.put(following.put))
+        if following.open is not None:
+            self._open(following.open)
+        elif not following.silent:
+            self._reenter()
+
+    def _do(self, following: Next) -> None:
+        for effect in following.does:
+            if isinstance(effect, Record):
+                self.records.append(effect)
+            else:
+                self.commands.append(self._tokened(effect))
+        if following.bind and self.facts.person is not None:
+            self.session = replace(self.session, person_id=self.facts.person.id, proven_at=self.now)
+        if following.forget:
+            self.session = replace(self.session, person_id=None, proven_at=None)
+
+    def _tokened(self, command: Command) -> Command:
+        number = self.session.commands + 1
+        self.session = replace(self.session, commands=number)
+        return replace(command, token=str(number))
+
+    def _finish(self, frame: Frame, following: Next) -> None:
+        self._note_sex()
+        stack = self.session.stack[:-1]
+        if following.drop:
+            stack = _without_group(stack)
+        if following.open is not None and not frame.called:
+            self.session = replace(self.session, stack=stack)
+            self._open(following.open)
+            return
+        self.session = replace(self.session, stack=stack, asked=None)
+        if not stack:
+            return
+        if frame.called:
+            take = self._step(stack[-1]).take
+            assert take is not None, "a step that calls takes the result"  # noqa: S101
+            self._apply(take(self._scene(stack[-1]), following.result))
+        elif frame.dialog in self.opened_now or following.drop or following.result == "resume":
+            self._reenter()
+        else:
+            self._open(Call("resume", {"dialog": self._group_root().dialog}))
+
+    def _open(self, call: Call, called: bool = False) -> None:
+        """Start a dialog on top, or come back to it where it is open already."""
+        dialog = DIALOGS[call.dialog]
+        names = [frame.dialog for frame in self.session.stack]
+        if not called and call.dialog in names:
+            self._return_to(call, len(names) - 1 - names[::-1].index(call.dialog))
+            return
+        stack = self.session.stack
+        if not called and stack and stack[-1].dialog in {MENU, "clarify", "resume", "cancel"}:
+            stack = stack[:-1]
+        frame = Frame(dialog.name, dialog.start, dict(call.answers), called=called)
+        self.opened_now.add(dialog.name)
+        self.session = replace(self.session, stack=(*stack, frame), misses=0)
+        self._reenter()
+
+    def _return_to(self, call: Call, index: int) -> None:
+        stack = self.session.stack
+        last = index
+        while last + 1 < len(stack) and stack[last + 1].called:
+            last += 1
+        frame = stack[index]
+        if call.dialog == MENU or call.answers:
+            dialog = DIALOGS[call.dialog]
+            stack = (*stack[:index], Frame(dialog.name, dialog.start, dict(call.answers), called=frame.called))
+            self.opened_now.add(dialog.name)
+        else:
+            stack = stack[: last + 1]
+        self.session = replace(self.session, stack=stack, misses=0)
+        self._reenter()
+
+    def _reenter(self) -> None:
+        """Enter the step on top: ask, wait, call, or go further."""
+        self.hops += 1
+        if self.hops > MOST_HOPS:
+            raise RuntimeError("a dialog leads in circles without asking anything")
+        frame = self.session.top
+        if frame is None:
+            return
+        if frame.arrived:
+            first, rest = frame.arrived[0], frame.arrived[1:]
+            frame = replace(frame, arrived=rest)
+            self.session = self.session.with_top(frame)
+            self._deliver(frame, ev.from_json(first))  # type: ignore[arg-type]
+            return
+        entered = self._enter(frame)
+        match entered:
+            case Ask():
+                self._ask(entered)
+            case Wait():
+                self._wait(frame, entered)
+            case Call():
+                self._open(entered, called=True)
+            case Next():
+                self._apply(entered)
+
+    def _ask(self, ask: Ask) -> None:
+        self.says.append(ask.say)
+        self.options = ask.options
+        place = "/".join(f"{f.dialog}.{f.step}" for f in self.session.stack) + "#" + ",".join(o.id for o in ask.options)
+        asked = self.session.asked
+        if asked is None or asked.place != place:
+            number = self.session.questions + 1
+            asked = Asked(number, place, ask.options)
+            self.session = replace(self.session, questions=number)
+        self.session = replace(self.session, asked=replace(asked, options=ask.options))
+
+    def _wait(self, frame: Frame, wait: Wait) -> None:
+        self.session = replace(self.session, asked=None)
+        if frame.token:
+            self.says.append(wait.busy)
+            return
+        command = self._tokened(wait.command)
+        self.commands.append(command)
+        waiting = replace(self.session.top or frame, token=command.token)
+        self.session = self.session.with_top(waiting).with_timer("slow", self.now + SLOW_AFTER)
+
+    # --- looking -------------------------------------------------------------------------------------------------
+
+    def _step(self, frame: Frame) -> Step:
+        dialog: Dialog = DIALOGS[frame.dialog]
+        return dialog.steps[frame.step]
+
+    def _enter(self, frame: Frame) -> Entered:
+        return self._step(frame).enter(self._scene(frame))
+
+    def _scene(self, frame: Frame) -> Scene:
+        return Scene(frame.answers, self.facts, self.now, self.session.person_id, self.session.proven_at)
+
+    def _group_root(self) -> Frame:
+        """The dialog on top together with those that called it: the journey that the person knows by one name."""
+        stack = self.session.stack
+        index = len(stack) - 1
+        while stack[index].called:
+            index -= 1
+        return stack[index]
+
+    def _note_sex(self) -> None:
+        """How to address the person: from whom the chat has proven to be, else from the NIK given in this journey."""
+        typed = next((f.answers["sex"] for f in reversed(self.session.stack) if f.answers.get("sex")), "")
+        known = self.facts.person.sex if self.facts.person is not None else ""
+        self.sex = typed or known or self.sex
+
+
+def _without_group(stack: tuple[Frame, ...]) -> tuple[Frame, ...]:
+    while stack and stack[-1].called:
+        stack = stack[:-1]
+    return stack[:-1]
+
+
+def _many_digits(text: str) -> bool:
+    return sum(c.isdigit() for c in text) >= 6
+
+
+def _kind(event: ev.Event) -> str:
+    kinds: Mapping[type[Any], str] = {ev.Photos: "photo", ev.Location: "location"}
+    return event.kind if isinstance(event, ev.Unsupported) else kinds.get(type(event), "other")

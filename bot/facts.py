@@ -1,0 +1,105 @@
+"""What a turn may know about the person and their cases; loaded for the whole batch before any session is advanced."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class PersonFacts:
+    """`sex` is `male` or `female`; `level` a name of `backend.domain.levels`; `known_pkh` what an import knows of them."""
+
+    id: int
+    name: str
+    sex: str
+    region_code: str
+    region_name: str
+    level: str
+    consents: frozenset[str] = frozenset()
+    notifications: bool = True
+    known_pkh: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationFacts:
+    """`status`: `waiting_identity`, `submitted`, `decided`, `withdrawn`."""
+
+    id: int
+    number: str
+    status: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonFacts:
+    """One reason of a decision as the person is told it; `params` are what `reasons.<code>.*` texts take."""
+
+    code: str
+    kind: str
+    params: Mapping[str, Any]
+    contestable: bool
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionFacts:
+    """`outcome`: `eligible`, `not_eligible`, `waiting`. `appeal_until` is the last day on which an appeal is taken."""
+
+    id: int
+    outcome: str
+    reasons: tuple[ReasonFacts, ...]
+    decided_at: datetime
+    appeal_until: date | None
+    told: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AppealStep:
+    at: datetime
+    status: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AppealFacts:
+    """`status`: `received`, `in_review`, `need_more`, `decided`, `withdrawn`; `outcome` once decided."""
+
+    id: int
+    number: str
+    status: str
+    outcome: str | None
+    outcome_reason: str
+    due_on: date
+    history: tuple[AppealStep, ...]
+    decision_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class TicketFacts:
+    number: str
+    kind: str
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """`code` is a fresh public code for the case that this turn may open (`backend.domain.numbers`), unused so far.
+
+    `person` is the person whom this chat has proven to be, or whom the event's job has just proven: never somebody that
+    was only typed. `phone` is the chat's own number where the channel knows it. `today` is the date at the chat's zone.
+    """
+
+    channel: str = "simulator"
+    code: str = ""
+    today: date = date(1970, 1, 1)
+    phone: str | None = None
+    person: PersonFacts | None = None
+    registration: RegistrationFacts | None = None
+    decision: DecisionFacts | None = None
+    appeal: AppealFacts | None = None
+    regions: Mapping[str, str] = field(default_factory=dict)
+    office_open: bool = True
+    queue: int = 0

@@ -1,0 +1,139 @@
+"""The state of one conversation between two turns.
+
+A session is a value: `advance` takes one and returns the next. It is stored as versioned JSON, encrypted, in the
+conversation's row. Answers hold only JSON values (text, numbers, lists, objects, true, false, null).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from bot.effects import Option, Say
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One open dialog.
+
+    `called`: the dialog below waits for this one's result; otherwise it was interrupted by it. `token` names the command
+    whose outcome the step waits for; `arrived` keeps outcomes that came while another dialog lay on top.
+    """
+
+    dialog: str
+    step: str
+    answers: Mapping[str, Any] = field(default_factory=dict)
+    called: bool = False
+    token: str = ""
+    arrived: tuple[Mapping[str, Any], ...] = ()
+
+    def put(self, values: Mapping[str, Any]) -> Frame:
+        return replace(self, answers={**self.answers, **values})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The open question: its number (carried by its buttons), where it was asked, and the options as they were shown."""
+
+    number: int
+    place: str = ""
+    options: tuple[Option, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """`person_id` is whom this chat has proven to be, `proven_at` when; `misses` counts answers not understood in a row."""
+
+    stack: tuple[Frame, ...] = ()
+    asked: Asked | None = None
+    questions: int = 0
+    commands: int = 0
+    misses: int = 0
+    person_id: int | None = None
+    proven_at: datetime | None = None
+    last_at: datetime | None = None
+    timers: Mapping[str, datetime] = field(default_factory=dict)
+
+    @property
+    def top(self) -> Frame | None:
+        return self.stack[-1] if self.stack else None
+
+    @property
+    def next_timer(self) -> datetime | None:
+        return min(self.timers.values(), default=None)
+
+    def with_top(self, frame: Frame) -> Session:
+        return replace(self, stack=(*self.stack[:-1], frame))
+
+    def with_timer(self, name: str, due: datetime | None) -> Session:
+        """The session with this timer set, or cleared when `due` is None."""
+        timers = {key: value for key, value in self.timers.items() if key != name}
+        if due is not None:
+            timers[name] = due
+        return replace(self, timers=timers)
+
+
+def to_json(session: Session) -> dict[str, Any]:
+    """Versioned JSON of a session; datetimes as ISO 8601 with their offset."""
+    asked = session.asked
+    return {
+        "v": VERSION,
+        "stack": [
+            {
+                "dialog": f.dialog,
+                "step": f.step,
+                "answers": dict(f.answers),
+                "called": f.called,
+                "token": f.token,
+                "arrived": list(f.arrived),
+            }
+            for f in session.stack
+        ],
+        "asked": asked and {"number": asked.number, "place": asked.place, "options": [_option_to_json(o) for o in asked.options]},
+        "questions": session.questions,
+        "commands": session.commands,
+        "misses": session.misses,
+        "person_id": session.person_id,
+        "proven_at": session.proven_at and session.proven_at.isoformat(),
+        "last_at": session.last_at and session.last_at.isoformat(),
+        "timers": {name: due.isoformat() for name, due in session.timers.items()},
+    }
+
+
+def from_json(data: Mapping[str, Any] | None) -> Session:
+    """The session that `to_json` wrote, or a new one. An unknown version raises: it must be migrated, not guessed."""
+    if not data:
+        return Session()
+    if data["v"] != VERSION:
+        raise ValueError(f"session version {data['v']} is not known")
+    asked = data["asked"]
+    return Session(
+        stack=tuple(
+            Frame(f["dialog"], f["step"], f["answers"], f["called"], f["token"], tuple(f["arrived"]))
+            for f in data["stack"]
+        ),
+        asked=asked and Asked(asked["number"], asked["place"], tuple(_option_from_json(o) for o in asked["options"])),
+        questions=data["questions"],
+        commands=data["commands"],
+        misses=data["misses"],
+        person_id=data["person_id"],
+        proven_at=_time(data["proven_at"]),
+        last_at=_time(data["last_at"]),
+        timers={name: datetime.fromisoformat(due) for name, due in data["timers"].items()},
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _option_to_json(option: Option) -> list[Any]:
+    return [option.id, option.say.key, dict(option.say.params)]
+
+
+def _option_from_json(data: list[Any]) -> Option:
+    return Option(data[0], Say(data[1], data[2]))
