@@ -1,0 +1,71 @@
+"""Digits out of what people type: the common ground of NIK, KK, phone and account numbers.
+
+People copy numbers out of photos, other chats and Arabic-script keyboards, so a number arrives with invisible marks,
+full-width or Arabic-Indic digits, dots, dashes, and words before and behind it. Nothing here raises, whatever the text.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+# Longer texts are cut: no number that we look for starts behind this point of a message.
+_LONGEST = 2_000
+# Marks that change nothing for the reader: direction marks, zero-width joiners, variation selectors, keycap frames.
+_INVISIBLE = {"Cf", "Mn", "Me"}
+_SEPARATORS = re.compile(r"[\s.\-\u2010-\u2015\u2212_/:'’()=]+")
+_LIST_BREAK = re.compile(r"[\n\r,;|]+")
+_WORD = re.compile(r"(?<![^\W_])[^\W\d_]+(?![^\W_])")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a text holds: `digits` joined without separators, whether a letter stood inside the number, and in `whole`
+    every line or list item that is a number of the wanted length by itself (a NIK and a KK often come together)."""
+
+    digits: str
+    letters: bool
+    whole: tuple[str, ...]
+
+
+def fold(text: str) -> str:
+    """The text with plain ASCII digits, without invisible marks, in composed compatibility form."""
+    kept: list[str] = []
+    for char in unicodedata.normalize("NFKC", text[:_LONGEST]):
+        digit = unicodedata.decimal(char, None)
+        if digit is not None:
+            kept.append(str(int(digit)))
+        elif unicodedata.category(char) not in _INVISIBLE:
+            kept.append(char)
+    return "".join(kept)
+
+
+def find_number(text: str, labels: tuple[str, ...], wanted: int) -> Found:
+    """The number of a text.
+
+    `labels` are words that may stick to the number ("NIK3510…", in lower case); other words of letters only are left
+    out wherever they stand. When exactly one line or list item has the `wanted` count of digits, that one is meant;
+    otherwise everything is joined, since people also break one number over several lines.
+    """
+    folded = fold(text)
+    glued = re.compile(rf"(?<![^\W\d_])(?:{'|'.join(labels)})(?=\d)", re.IGNORECASE)
+    items = [_strip(item) for item in _items(glued.sub(" ", folded))]
+    whole = tuple(dict.fromkeys(item for item in items if item.isascii() and item.isdigit() and len(item) == wanted))
+    rest = whole[0] if len(whole) == 1 else "".join(items)
+    return Found("".join(c for c in rest if "0" <= c <= "9"), any(c.isalpha() for c in rest), whole)
+
+
+def has_words(text: str) -> bool:
+    """Whether the text says anything in letters: tells "lupa" from a message that holds only marks or emoji."""
+    return any(char.isalpha() for char in fold(text))
+
+
+def _items(text: str) -> Iterator[str]:
+    for line in _LIST_BREAK.split(text):
+        yield from _WORD.sub("|", line).split("|")
+
+
+def _strip(item: str) -> str:
+    return "".join(c for c in _SEPARATORS.sub("", item) if c.isalnum())

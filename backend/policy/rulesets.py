@@ -1,0 +1,133 @@
+"""Rule sets: the rules of one programme in some regions for some time, and how the right one is picked."""
+
+# ruff: noqa: N818  an exception here says what happened; "Error" would only lengthen the name
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from backend.policy.values import DatumType, ReasonKind, RuleSetRef, Value
+
+
+class NoRuleSet(LookupError):
+    """No rule set is in force for this programme, region and day: load one before you select."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatumSpec:
+    """A datum that the rules read. `source` is the owner's code in the gateways, `owner` its name for citizens.
+
+    `unknown`: what it means when the owner answered but knows nothing about the person (None: not answered).
+    `optional`: when it is missing, the rules that read it are silent instead of waiting.
+    """
+
+    name: str
+    type: DatumType
+    source: str
+    owner: str
+    unknown: Value | None = None
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A number (or list of words) that decides about a person, for all regions or with others for some of them."""
+
+    default: Value | None
+    by_region: Mapping[str, Value] = field(default_factory=dict)
+
+    def for_region(self, code: str) -> Value | None:
+        """The value of the nearest region around `code` ("35.10.16" -> "35.10" -> "35"), else the default."""
+        for region in around(code):
+            if region in self.by_region:
+                return self.by_region[region]
+        return self.default
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule. `when` is its expression, `hits` the same compiled: called with data and thresholds, it says yes or no.
+
+    `limit` names the threshold that is told to the person. `decisive`: known by itself it refuses, even while sources
+    are silent, so nobody's data are read for a decision that is already certain.
+    """
+
+    code: str
+    kind: ReasonKind
+    order: int
+    datum: str
+    when: str
+    reads: tuple[str, ...]
+    uses: tuple[str, ...]
+    limit: str
+    evidence: tuple[str, ...]
+    contestable: bool
+    decisive: bool
+    hits: Callable[[Mapping[str, Any]], Any] = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """The rules of `programme` in `regions` (empty: everywhere) from `start` to `end` (both included, None: open)."""
+
+    id: str
+    version: str
+    programme: str
+    title: str
+    regions: tuple[str, ...]
+    start: date
+    end: date | None
+    data: Mapping[str, DatumSpec]
+    thresholds: Mapping[str, Threshold]
+    rules: tuple[Rule, ...]
+    digest: str
+
+    @property
+    def ref(self) -> RuleSetRef:
+        return RuleSetRef(self.id, self.version, self.digest)
+
+    def in_force(self, day: date) -> bool:
+        return self.start <= day and (self.end is None or day <= self.end)
+
+    def closeness(self, region: str) -> int:
+        """How closely the scope fits: the depth of the region that matches, 0 for everywhere, -1 for no match."""
+        if not self.regions:
+            return 0
+        return max((code.count(".") + 1 for code in around(region) if code in self.regions), default=-1)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSets:
+    """All rule sets of a folder."""
+
+    all: tuple[RuleSet, ...]
+
+    def pick(self, programme: str, region: str, day: date) -> RuleSet:
+        """The rule set in force whose scope fits the region of residence most closely; raises `NoRuleSet`."""
+        fitting = [(s.closeness(region), s) for s in self.all if s.programme == programme and s.in_force(day)]
+        best = max((depth for depth, _ in fitting), default=-1)
+        if best < 0:
+            raise NoRuleSet(f"no rule set of {programme} is in force in region {region} on {day.isoformat()}")
+        return next(rules for depth, rules in fitting if depth == best)
+
+    def get(self, id: str, version: str) -> RuleSet:  # noqa: A002 - the name that the files use
+        """The one rule set with this id and version, in force or not; raises `NoRuleSet`."""
+        for rules in self.all:
+            if (rules.id, rules.version) == (id, version):
+                return rules
+        raise NoRuleSet(f"rule set {id} {version} is not loaded")
+
+
+def around(code: str) -> tuple[str, ...]:
+    """A region and what it lies in, narrowest first: "35.10.16" -> ("35.10.16", "35.10", "35")."""
+    parts = code.split(".")
+    return tuple(".".join(parts[:depth]) for depth in range(len(parts), 0, -1))
+
+
+def overlapping(one: RuleSet, other: RuleSet) -> bool:
+    """Whether some region and day would find two equally close rule sets."""
+    same_time = one.in_force(other.start) or other.in_force(one.start)
+    same_place = bool(set(one.regions) & set(other.regions)) or one.regions == other.regions
+    return one.programme == other.programme and same_time and same_place
