@@ -1,0 +1,69 @@
+"""The engine inside the process: a linear classifier over words and letters, far faster than a call to a server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bot.events import Understanding
+from nlu.corpus import DATA
+from nlu.features import Analyser, analyser
+from nlu.model import Model
+from nlu.understanding import FALLBACK
+
+if TYPE_CHECKING:
+    from nlu.training import Report
+
+RANKED = 5
+
+
+def train(out: Path, data: Path = DATA) -> Report:
+    """Trains on the corpus below `data` and writes one file, `out`."""
+    from nlu.training import train as learn  # scikit-learn takes a second to import: only training pays for it
+
+    return learn(out, data)
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedEngine:
+    """Answers in well under a millisecond a message, so it is called on the event loop itself."""
+
+    model: Model
+    analyser: Analyser
+    name: str = "embedded"
+
+    @classmethod
+    def load(cls, path: Path) -> EmbeddedEngine:
+        """Raises NluError when there is no usable model at `path`."""
+        return cls(Model.load(path), analyser())
+
+    async def understand(self, texts: Sequence[str]) -> list[Understanding]:
+        return [self.classify(text) for text in texts]
+
+    def classify(self, text: str) -> Understanding:
+        """The intent of one text with a calibrated confidence; `nlu_fallback` where acting on it would be a guess."""
+        blocks = self.analyser.features(text)
+        row = self.model.vectoriser.row(blocks)
+        if not len(row[0]):
+            return Understanding(FALLBACK, 0.0)
+        scaled = self.model.logits(row) / self.model.temperature
+        chances = np.exp(scaled - scaled.max())
+        chances /= chances.sum()
+        order = np.argsort(-chances)[:RANKED]
+        ranking = tuple((self.model.intents[i], round(float(chances[i]), 4)) for i in order)
+        intent, confidence = ranking[0]
+        rule = self.model.rule
+        unsure = confidence < rule.confidence or confidence - ranking[1][1] < rule.margin
+        if unsure or self._coverage(blocks[0]) < rule.coverage:
+            intent = FALLBACK
+        return Understanding(intent, confidence, ranking)
+
+    def _coverage(self, words: Sequence[str]) -> float:
+        """Share of the words (not pairs or stems) that occur in the corpus: an unknown language is nobody's request."""
+        plain = [word for word in words if word[0].isalnum() and " " not in word]
+        known = sum(f"0{word}" in self.model.vectoriser.index for word in plain)
+        return known / len(plain) if plain else 0.0

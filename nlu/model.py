@@ -1,0 +1,137 @@
+"""A trained classifier as one file of plain arrays: nothing in it can run, so nothing in it needs to be trusted."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlu.features import BLOCKS
+from nlu.understanding import NluError
+
+FORMAT = 1
+Blocks = Sequence[Sequence[str]]
+"""The features of one text by name, one list for each of `BLOCKS`."""
+Floats = NDArray[np.float32]
+Row = tuple[NDArray[np.int32], Floats]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When an answer is sure enough to act on; otherwise the bot asks back. All are probabilities or shares, 0 to 1."""
+
+    confidence: float
+    margin: float
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True)
+class Vectoriser:
+    """TF-IDF over named features: logarithmic counts, each block of length 1 and then weighted."""
+
+    index: dict[str, int]
+    idf: Floats
+    weights: tuple[float, ...]
+
+    @classmethod
+    def fit(cls, documents: Sequence[Blocks], least: Sequence[int], weights: Sequence[float]) -> Vectoriser:
+        """`documents`: the feature lists of each text; `least`: how many texts a feature of each block must be in."""
+        index: dict[str, int] = {}
+        idf: list[float] = []
+        for block in range(len(BLOCKS)):
+            counts = Counter(name for document in documents for name in set(document[block]))
+            for name in sorted(name for name, count in counts.items() if count >= least[block]):
+                index[f"{block}{name}"] = len(index)
+                idf.append(np.log((1 + len(documents)) / (1 + counts[name])) + 1)
+        return cls(index, np.asarray(idf, dtype=np.float32), tuple(weights))
+
+    def row(self, blocks: Blocks) -> Row:
+        """Column numbers and values of one text."""
+        columns: list[int] = []
+        values: list[Floats] = []
+        for block, names in enumerate(blocks):
+            counts = Counter(self.index.get(f"{block}{name}", -1) for name in names)
+            counts.pop(-1, None)
+            if counts:
+                found = np.fromiter(counts, dtype=np.int32, count=len(counts))
+                times = np.fromiter(counts.values(), dtype=np.float32, count=len(counts))
+                value = (1 + np.log(times)) * self.idf[found]
+                columns.extend(counts)
+                values.append(value * np.float32(self.weights[block] / np.linalg.norm(value)))
+        return np.asarray(columns, dtype=np.int32), np.concatenate(values) if values else np.zeros(0, np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """`coefficients`: features × intents; `bias`: intents. Logits are divided by `temperature` to be calibrated."""
+
+    intents: tuple[str, ...]
+    vectoriser: Vectoriser
+    coefficients: Floats
+    bias: Floats
+    temperature: float
+    rule: Rule
+    corpus: str
+
+    def logits(self, row: Row) -> Floats:
+        columns, values = row
+        result: Floats = values @ self.coefficients[columns] + self.bias
+        return result
+
+    def save(self, path: Path) -> None:
+        header = {
+            "format": FORMAT,
+            "intents": self.intents,
+            "weights": self.vectoriser.weights,
+            "temperature": self.temperature,
+            "rule": asdict(self.rule),
+            "corpus": self.corpus,
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(path.name + ".part")
+        with part.open("wb") as file:
+            np.savez(
+                file,
+                header=_bytes(json.dumps(header)),
+                names=_bytes("\n".join(self.vectoriser.index)),
+                idf=self.vectoriser.idf,
+                coefficients=self.coefficients.astype(np.float16),
+                bias=self.bias,
+            )
+        part.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Model:
+        """Raises NluError for a file that is missing, damaged or of another version."""
+        again = "train it again with `perlinsos nlu train`"
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                header = json.loads(file["header"].tobytes())
+                names = file["names"].tobytes().decode().split("\n")
+                idf, coefficients, bias = file["idf"], file["coefficients"].astype(np.float32), file["bias"]
+        except FileNotFoundError as error:
+            raise NluError(f"There is no model at {path}: {again}.") from error
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise NluError(f"The model at {path} cannot be read: {again}.") from error
+        if header["format"] != FORMAT or coefficients.shape != (len(names), len(header["intents"])):
+            raise NluError(f"The model at {path} is of another version: {again}.")
+        vectoriser = Vectoriser({name: i for i, name in enumerate(names)}, idf, tuple(header["weights"]))
+        return cls(
+            intents=tuple(header["intents"]),
+            vectoriser=vectoriser,
+            coefficients=coefficients,
+            bias=bias,
+            temperature=header["temperature"],
+            rule=Rule(**header["rule"]),
+            corpus=header["corpus"],
+        )
+
+
+def _bytes(text: str) -> NDArray[np.uint8]:
+    return np.frombuffer(text.encode(), dtype=np.uint8)

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nlu.embedded import EmbeddedEngine
+from nlu.model import Model
+from nlu.training import Report
+from nlu.understanding import FALLBACK, INTENTS, NluError, Understands
+
+
+@pytest.mark.parametrize(
+    ("text", "intent"),
+    [
+        ("pak kenapa ya saya ini ditolak, padahal janda dan anak masih tiga", "ask_reason"),
+        ("pripun nggih carane ndaftar bantuan niki", "register"),
+        ("NIK sy kok dipake org lain", "report_misuse"),
+        ("makasiiiih bgt", "thanks"),
+        ("nggih pak", "affirm"),
+        ("mboten", "deny"),
+        ("kapan ya pkh nya cair", "ask_payment"),
+        ("mau sanggah hasilnya", "appeal"),
+        ("lupa pin ikd kak", "activate_ikd"),
+        ("tolong hapus semua data saya", "delete_data"),
+    ],
+)
+def test_it_knows_what_people_want(engine: EmbeddedEngine, text: str, intent: str) -> None:
+    assert engine.classify(text).intent == intent
+
+
+@pytest.mark.parametrize("text", ["", "   \n", "😀😀🙏", "‏‎​", "...!!??", "a" * 10_000, "saya " * 2_000, "\x00"])
+def test_what_says_nothing_is_asked_back_at_once(engine: EmbeddedEngine, text: str) -> None:
+    engine.classify("halo")
+    started = time.perf_counter()
+    answer = engine.classify(text)
+    assert time.perf_counter() - started < 0.05
+    assert answer.intent == FALLBACK
+
+
+def test_marks_that_cannot_be_seen_change_nothing(engine: EmbeddedEngine) -> None:
+    assert engine.classify("\u202emau \u200fdaftar\u200b bansos").intent == engine.classify("mau daftar bansos").intent
+
+
+def test_the_request_at_the_end_of_a_very_long_message_is_found(engine: EmbeddedEngine) -> None:
+    story = "pak saya ini tinggal di desa, suami ikut kerja di ladang, " * 20
+    assert len(engine.classify(story + "kapan bantuan pkh saya cair").ranking) > 1
+
+
+async def test_a_batch_keeps_its_order_and_fulfils_the_contract(engine: EmbeddedEngine) -> None:
+    understands: Understands = engine
+    texts = ["halo", "", "mau sanggah"]
+    answers = await understands.understand(texts)
+    assert [a.intent for a in answers] == [engine.classify(text).intent for text in texts]
+    assert understands.name == "embedded"
+
+
+def test_confidence_is_a_probability_and_the_ranking_descends(engine: EmbeddedEngine) -> None:
+    answer = engine.classify("mau daftar bansos")
+    scores = [score for _, score in answer.ranking]
+    assert scores == sorted(scores, reverse=True)
+    assert 0 <= answer.confidence <= 1
+    assert {name for name, _ in answer.ranking} <= set(INTENTS)
+
+
+def test_training_reports_what_it_did(trained: tuple[Path, Report]) -> None:
+    report = trained[1]
+    assert report.intents == len(INTENTS)
+    assert report.seconds < 90
+    assert report.held_out_accuracy > 0.6
+
+
+def test_it_loads_and_answers_fast(trained: tuple[Path, Report]) -> None:
+    started = time.perf_counter()
+    engine = EmbeddedEngine.load(trained[0])
+    assert time.perf_counter() - started < 1
+    times = []
+    for text in ["min knp sy ditolak pdhl janda anak 3", "saya mau tanya, kapan bantuannya cair ya pak"] * 100:
+        started = time.perf_counter()
+        engine.classify(text)
+        times.append(time.perf_counter() - started)
+    assert np.percentile(times, 95) < 0.010  # the bench holds the 2 ms; here other work may share the cores
+
+
+def test_a_missing_or_damaged_model_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(NluError, match="nlu train"):
+        EmbeddedEngine.load(tmp_path / "none.model")
+    (tmp_path / "bad.model").write_bytes(b"not a model")
+    with pytest.raises(NluError, match="cannot be read"):
+        Model.load(tmp_path / "bad.model")
+
+
+def test_a_model_never_holds_anything_that_runs(trained: tuple[Path, Report]) -> None:
+    with np.load(trained[0], allow_pickle=False) as file:
+        assert all(file[name].dtype.kind in "fu" for name in file.files)
