@@ -204,7 +204,11 @@ class _Run:
             return said
         if ask.parse is None:
             return None
-        if not ask.free and (intent in INTENTS or intent in SMALL_TALK) and not (ask.numeric and _many_digits(event.text)):
+        if (
+            not ask.free
+            and (intent in INTENTS or intent in SMALL_TALK)
+            and not (ask.numeric and _many_digits(event.text))
+        ):
             return None
         top = self.session.top
         assert top is not None  # noqa: S101 - a question is open

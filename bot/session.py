@@ -93,7 +93,8 @@ def to_json(session: Session) -> dict[str, Any]:
             }
             for f in session.stack
         ],
-        "asked": asked and {"number": asked.number, "place": asked.place, "options": [_option_to_json(o) for o in asked.options]},
+        "asked": asked
+        and {"number": asked.number, "place": asked.place, "options": [_option_to_json(o) for o in asked.options]},
         "questions": session.questions,
         "commands": session.commands,
         "misses": session.misses,

@@ -1,0 +1,54 @@
+"""Schema migrations, on SQLite and PostgreSQL alike."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+
+from backend.db import Database
+from backend.models import Base
+
+LOCK = 7_310_001
+
+
+async def migrate(database: Database, revision: str = "head") -> None:
+    """Bring the schema to `revision`. Several processes may call it at once: on PostgreSQL one of them does the work."""
+    async with database.engine.begin() as connection:
+        await connection.run_sync(_upgrade, revision)
+
+
+async def drift(database: Database) -> list[Any]:
+    """What the models say and the schema does not, as Alembic operations; empty when they agree."""
+    async with database.engine.connect() as connection:
+        return await connection.run_sync(_drift)
+
+
+def new_revision(connection: Connection, message: str) -> None:
+    """Write a migration from the difference between models and schema; for developers."""
+    command.revision(_config(connection), message=message, autogenerate=True)
+
+
+def _upgrade(connection: Connection, revision: str) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+    command.upgrade(_config(connection), revision)
+
+
+def _drift(connection: Connection) -> list[Any]:
+    found: list[Any] = compare_metadata(MigrationContext.configure(connection), Base.metadata)
+    return found
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(str(files("backend") / "migrations"))))
+    config.attributes["connection"] = connection
+    return config

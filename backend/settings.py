@@ -1,0 +1,86 @@
+"""Settings from the environment, prefix `PERLINSOS_`. Only main, worker and cli read them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+OnOff = Literal["on", "off"]
+
+
+class Settings(BaseSettings):
+    """Every knob of the service; docs/operations.md explains each."""
+
+    model_config = SettingsConfigDict(env_prefix="PERLINSOS_", env_file=None, extra="ignore")
+
+    database_url: str = "sqlite+aiosqlite:///var/perlinsos.db"
+    bus_url: str = "memory://"
+    media_url: str = "file:var/photos"
+    public_url: str = ""
+    secret_keys: SecretStr = SecretStr("")
+    host: str = "127.0.0.1"
+    port: int = 8000
+    data_dir: Path = Path("var")
+    log_level: str = "INFO"
+
+    nlu_engine: Literal["embedded", "rasa"] = "embedded"
+    nlu_model: Path = Path("var/nlu/model.bin")
+    rasa_url: str = "http://127.0.0.1:5005"
+
+    sandbox: OnOff = "off"
+    sandbox_synthetic: bool = False
+    sandbox_recovers_after: float = Field(default=600.0, description="seconds until the slow resident's IKD answers")
+    ikd_url: str = ""
+    sources_url: str = ""
+    demo: OnOff = "off"
+    auto_select: OnOff = "on"
+
+    telegram_token: SecretStr = SecretStr("")
+    telegram_secret: SecretStr = SecretStr("")
+    telegram_api_url: str = "https://api.telegram.org"
+    telegram_mode: Literal["webhook", "polling", "off"] = "off"
+
+    twilio_account_sid: str = ""
+    twilio_auth_token: SecretStr = SecretStr("")
+    twilio_from: str = ""
+    twilio_api_url: str = "https://api.twilio.com"
+
+    programme: str = "PKH"
+    face_processes: int = 1
+
+    @property
+    def own_url(self) -> str:
+        """How this process reaches itself: the sandbox is spoken to over HTTP even when it is mounted here."""
+        host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound
+        return f"http://{host}:{self.port}"
+
+    @property
+    def whatsapp_on(self) -> bool:
+        return bool(self.twilio_account_sid and self.twilio_auth_token.get_secret_value() and self.twilio_from)
+
+    @property
+    def telegram_on(self) -> bool:
+        return self.telegram_mode != "off" and bool(self.telegram_token.get_secret_value())
+
+    @model_validator(mode="after")
+    def complete(self) -> Self:
+        """Refuse to start with a hole, and say which one."""
+        if self.sandbox == "on":
+            self.ikd_url = self.ikd_url or f"{self.own_url}/sandbox"
+            self.sources_url = self.sources_url or f"{self.own_url}/sandbox"
+        elif not self.ikd_url or not self.sources_url:
+            raise ValueError("without PERLINSOS_SANDBOX=on, PERLINSOS_IKD_URL and PERLINSOS_SOURCES_URL must be set")
+        if self.demo == "on" and self.public_url:
+            raise ValueError(
+                "PERLINSOS_DEMO=on seeds known passwords: it is refused together with PERLINSOS_PUBLIC_URL"
+            )
+        if self.telegram_on and self.telegram_mode == "webhook" and not self.telegram_secret.get_secret_value():
+            raise ValueError("PERLINSOS_TELEGRAM_MODE=webhook needs PERLINSOS_TELEGRAM_SECRET")
+        if self.whatsapp_on and not self.public_url:
+            raise ValueError("WhatsApp needs PERLINSOS_PUBLIC_URL: Twilio signs it into every request")
+        if not self.bus_url.startswith("memory://"):
+            raise ValueError("PERLINSOS_BUS_URL: only memory:// is known")
+        return self
