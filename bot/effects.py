@@ -51,8 +51,13 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Slow or outside work. `token` ties the outcome to the step that waits for it; the engine sets it."""
+    """Slow or outside work. `token` ties the outcome to the step that waits for it; the engine sets it.
+
+    `note` (a JSON value) never leaves the session: it comes back as `data["note"]` of the outcome, so that a dialog with
+    several commands under way knows which of them this is.
+    """
 
     kind: str
     data: Mapping[str, Any] = field(default_factory=dict)
     token: str = ""
+    note: Any = None

@@ -57,6 +57,7 @@ class _Run:
         self.forget = False
         self.opened_now: set[str] = set()
         self.hops = 0
+        self.asking = False
         self.sex = ""
 
     def turn(self) -> Turn:
@@ -251,13 +252,13 @@ class _Run:
         stack = self.session.stack
         for index in range(len(stack) - 1, -1, -1):
             frame = stack[index]
-            if frame.token and frame.token == event.token:
-                break
-            if event.command in DIALOGS[frame.dialog].on:
+            if event.token and (frame.token == event.token or event.token in frame.sent):
                 break
         else:
             return
         if index < len(stack) - 1:
+            if any(kept["token"] == event.token for kept in frame.arrived):
+                return
             kept = replace(frame, arrived=(*frame.arrived, ev.to_json(event)))
             self.session = replace(self.session, stack=(*stack[:index], kept, *stack[index + 1 :]))
             return
@@ -272,7 +273,10 @@ class _Run:
             assert take is not None, "a step that waits takes the outcome"  # noqa: S101
             self._apply(take(scene, event))
         else:
-            self._apply(dialog.on[event.command](scene, event))
+            note = frame.sent[event.token]
+            sent = {token: kept for token, kept in frame.sent.items() if token != event.token}
+            self.session = self.session.with_top(replace(frame, sent=sent))
+            self._apply(dialog.on[event.command](scene, replace(event, data={**event.data, "note": note})))
 
     def _timeout(self, name: str) -> None:
         self.session = self.session.with_timer(name, None)
@@ -289,7 +293,7 @@ class _Run:
         frame = self.session.top
         assert frame is not None  # noqa: S101 - only a step of an open dialog decides
         self.says.extend(following.says)
-        self._do(following)
+        sent = self._do(following)
         if following.finished:
             self._finish(frame, following)
             return
@@ -297,22 +301,27 @@ class _Run:
             if following.to not in self._step(frame).to:
                 raise ValueError(f"{frame.dialog}.{frame.step} leads to {following.to}, which it does not declare")
             frame = replace(frame, step=following.to)
-        self.session = self.session.with_top(frame.put(following.put))
+        self.session = self.session.with_top(replace(frame.put(following.put), sent={**frame.sent, **sent}))
         if following.open is not None:
             self._open(following.open)
-        elif not following.silent:
+        elif self.asking or not following.silent:
             self._reenter()
 
-    def _do(self, following: Next) -> None:
+    def _do(self, following: Next) -> dict[str, Any]:
+        """Ask for what the step wants done; the tokens of its commands, each with the command's note."""
+        sent: dict[str, Any] = {}
         for effect in following.does:
             if isinstance(effect, Record):
                 self.records.append(effect)
             else:
-                self.commands.append(self._tokened(effect))
+                command = self._tokened(effect)
+                self.commands.append(command)
+                sent[command.token] = command.note
         if following.bind and self.facts.person is not None:
             self.session = replace(self.session, person_id=self.facts.person.id, proven_at=self.now)
         if following.forget:
             self.session = replace(self.session, person_id=None, proven_at=None)
+        return sent
 
     def _tokened(self, command: Command) -> Command:
         number = self.session.commands + 1
@@ -324,6 +333,8 @@ class _Run:
         stack = self.session.stack[:-1]
         if following.drop:
             stack = _without_group(stack)
+        if following.forget:
+            stack = ()
         if following.open is not None and not frame.called:
             self.session = replace(self.session, stack=stack)
             self._open(following.open)
@@ -361,7 +372,8 @@ class _Run:
         while last + 1 < len(stack) and stack[last + 1].called:
             last += 1
         frame = stack[index]
-        if call.dialog == MENU or call.answers:
+        told = {name: frame.answers.get(name) for name in call.answers}
+        if call.dialog == MENU or "notice" in call.answers or told != dict(call.answers):
             dialog = DIALOGS[call.dialog]
             stack = (*stack[:index], Frame(dialog.name, dialog.start, dict(call.answers), called=frame.called))
             self.opened_now.add(dialog.name)
@@ -382,6 +394,7 @@ class _Run:
             first, rest = frame.arrived[0], frame.arrived[1:]
             frame = replace(frame, arrived=rest)
             self.session = self.session.with_top(frame)
+            self.asking = True
             self._deliver(frame, ev.from_json(first))  # type: ignore[arg-type]
             return
         entered = self._enter(frame)

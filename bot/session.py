@@ -21,7 +21,8 @@ class Frame:
     """One open dialog.
 
     `called`: the dialog below waits for this one's result; otherwise it was interrupted by it. `token` names the command
-    whose outcome the step waits for; `arrived` keeps outcomes that came while another dialog lay on top.
+    whose outcome the step waits for; `arrived` keeps outcomes that came while another dialog lay on top; `sent` holds the
+    tokens of the commands under way that no step waits for, each with the command's note.
     """
 
     dialog: str
@@ -30,6 +31,7 @@ class Frame:
     called: bool = False
     token: str = ""
     arrived: tuple[Mapping[str, Any], ...] = ()
+    sent: Mapping[str, Any] = field(default_factory=dict)
 
     def put(self, values: Mapping[str, Any]) -> Frame:
         return replace(self, answers={**self.answers, **values})
@@ -90,6 +92,7 @@ def to_json(session: Session) -> dict[str, Any]:
                 "called": f.called,
                 "token": f.token,
                 "arrived": list(f.arrived),
+                "sent": dict(f.sent),
             }
             for f in session.stack
         ],
@@ -114,7 +117,7 @@ def from_json(data: Mapping[str, Any] | None) -> Session:
     asked = data["asked"]
     return Session(
         stack=tuple(
-            Frame(f["dialog"], f["step"], f["answers"], f["called"], f["token"], tuple(f["arrived"]))
+            Frame(f["dialog"], f["step"], f["answers"], f["called"], f["token"], tuple(f["arrived"]), f["sent"])
             for f in data["stack"]
         ),
         asked=asked and Asked(asked["number"], asked["place"], tuple(_option_from_json(o) for o in asked["options"])),
