@@ -1,0 +1,240 @@
+"""The face work itself: detection, landmarks, encodings. Pure CPU; runs in a child process (see `faces.FacePool`).
+
+Built on face_recognition's models, driven one level below its helpers: those detect at full size (7 s for a photo of
+12 megapixels) and search the face again for the landmarks and for the encoding.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile, ImageOps
+from PIL.JpegImagePlugin import JpegImageFile
+
+from backend.gateways import face_quality as quality
+from backend.gateways.face_report import (
+    GESTURE_DISTANCE_THRESHOLD,
+    FaceProblem,
+    FaceReport,
+    SelfieProblem,
+    SelfieVerdict,
+    compare,
+)
+from backend.gateways.photos import MAX_PIXELS, SELFIE_SIDE
+
+with warnings.catch_warnings():
+    # The models package finds its files through pkg_resources; setuptools is pinned below 81 for it.
+    warnings.filterwarnings("ignore", message="pkg_resources is deprecated", category=UserWarning)
+    import dlib
+    from face_recognition import api as models
+# The library switches this on for the whole process; a photo cut off by a bad line must fail, not turn grey.
+ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+DETECTION_SIDE = 640
+MIN_FACE_PX = 80  # below this the encoder is fed with enlarged pixels
+SIGNIFICANT_SHARE = 0.35  # a second face this large beside the first one is a second person, not somebody passing by
+SIGNIFICANT_SCORE = 0.3  # the detector's own confidence; patterns that only resemble a face stay below
+TURNED_LOG_RATIO = 0.20  # the change of ln(yaw ratio) between the photos that counts as a turn, about 15°
+STRONGLY_TURNED_LOG_RATIO = 0.55  # beyond this a front photo is a profile
+SAME_PICTURE_CORRELATION = 0.985
+
+# Landmarks depend a little on where the detector put its box. The median over slightly moved boxes, on the picture and
+# on its mirror image, is steady to 0.05 in ln(ratio) where one box alone wanders by 0.3.
+_BOX_MOVES = ((0.0, 0.0, 1.0), (0.05, 0.0, 1.0), (-0.05, 0.0, 1.0), (0.0, 0.05, 1.05), (0.0, -0.05, 0.95))
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class _Face:
+    """A detected face: its box (left, top, right, bottom) in the decoded picture and the detector's confidence."""
+
+    box: tuple[float, float, float, float]
+    confidence: float
+
+    @property
+    def width(self) -> float:
+        return self.box[2] - self.box[0]
+
+
+class FaceEngine:
+    """Loaded models (about 1 s, 200 MB). One instance a process; not for use by several threads at once."""
+
+    def inspect(self, jpeg: bytes) -> FaceReport:
+        """Describe one photo. Any format that `photos.take_in` hands on is fine; the size is reduced while decoding."""
+        pixels = _decode(jpeg)
+        if pixels is None:
+            return FaceReport(faces=0, problem="unreadable")
+        return self._inspect(pixels)[0]
+
+    def verify_selfie(self, front: bytes, turned: bytes) -> SelfieVerdict:
+        """Whether `front` faces the camera and `turned` is another photo of that person with the head turned.
+
+        Either side is accepted: front cameras mirror or do not, and no metadata tells, so left and right mean nothing.
+        For the same reason a mirrored copy of a slightly turned photo would pass as a turn to the other side; it is
+        refused as the same picture. A picture warped by a program is not detected.
+        """
+        first, second = _decode(front), _decode(turned)
+        if first is None or second is None:
+            return SelfieVerdict(False, "unreadable", "front" if first is None else "turned")
+        front_report, front_chip = self._inspect(first)
+        if front_report.problem is not None:
+            return SelfieVerdict(False, front_report.problem, "front", None, (front_report.yaw_ratio, None))
+        turned_report, turned_chip = self._inspect(second)
+        ratios = (front_report.yaw_ratio, turned_report.yaw_ratio)
+        problem: SelfieProblem | None = turned_report.problem if turned_report.problem != "turned" else None
+        if front == turned or quality.same_picture(front_chip, turned_chip, SAME_PICTURE_CORRELATION):
+            problem = "same_photo"
+        problem = problem or _pair_problem(front_report, turned_report)
+        if problem is not None:
+            return SelfieVerdict(False, problem, "turned", front_report.encoding, ratios)
+        return SelfieVerdict(True, None, None, front_report.encoding, ratios)
+
+    def _inspect(self, pixels: Pixels) -> tuple[FaceReport, Pixels | None]:
+        height, width = pixels.shape[:2]
+        faces = self._detect(pixels)
+        if not faces:
+            problem = quality.whole_picture_problem(pixels) or "no_face"
+            return FaceReport(0, problem, width=width, height=height), None
+        face = faces[0]
+        box = tuple(round(edge) for edge in face.box)
+        if len(faces) > 1:
+            return FaceReport(len(faces), "many_faces", box=_four(box), width=width, height=height), None
+        marks = _landmarks(pixels, face.box)
+        log_ratio = _log_yaw_ratio(pixels, face.box)
+        measures = quality.measure(pixels, face.box)
+        encoding = None
+        if face.width >= MIN_FACE_PX / 2:
+            encoding = list(models.face_encoder.compute_face_descriptor(pixels, _five(pixels, face.box), 1))
+        report = FaceReport(
+            faces=1,
+            problem=_problem(pixels, face, marks, log_ratio, measures),
+            yaw_ratio=math.exp(log_ratio),
+            encoding=encoding,
+            box=_four(box),
+            width=width,
+            height=height,
+            brightness=measures.brightness,
+            sharpness=measures.sharpness,
+        )
+        return report, dlib.get_face_chip(pixels, _five(pixels, face.box), 96, 0.4)
+
+    def _detect(self, pixels: Pixels) -> list[_Face]:
+        """Faces that matter, the largest first. A second, slower look finds small faces if the first is empty."""
+        for side in (DETECTION_SIDE, 2 * DETECTION_SIDE):
+            faces = _detect_at(pixels, side)
+            if faces:
+                break
+        faces.sort(key=lambda face: face.width, reverse=True)
+        sure = max((face.confidence for face in faces), default=0.0)
+        return [
+            face
+            for face in faces
+            if face.width >= SIGNIFICANT_SHARE * faces[0].width
+            and (face.confidence >= SIGNIFICANT_SCORE or face.confidence == sure)
+        ]
+
+
+def _decode(jpeg: bytes) -> Pixels | None:
+    try:
+        with Image.open(io.BytesIO(jpeg)) as picture:
+            if picture.width * picture.height > MAX_PIXELS:
+                return None
+            if isinstance(picture, JpegImageFile):
+                picture.draft("RGB", (SELFIE_SIDE, SELFIE_SIDE))
+            picture.thumbnail((SELFIE_SIDE, SELFIE_SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
+            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+
+
+def _detect_at(pixels: Pixels, side: int) -> list[_Face]:
+    height, width = pixels.shape[:2]
+    scale = side / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    searched = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR))
+    rectangles, confidences, _ = models.face_detector.run(searched, 0, 0.0)
+    return [
+        _Face((r.left() / scale, r.top() / scale, r.right() / scale, r.bottom() / scale), confidence)
+        for r, confidence in zip(rectangles, confidences, strict=True)
+    ]
+
+
+def _four(edges: tuple[int, ...]) -> tuple[int, int, int, int]:
+    left, top, right, bottom = edges
+    return left, top, right, bottom
+
+
+def _rectangle(box: tuple[float, float, float, float]) -> Any:
+    return dlib.rectangle(*(round(edge) for edge in box))
+
+
+def _five(pixels: Pixels, box: tuple[float, float, float, float]) -> Any:
+    return models.pose_predictor_5_point(pixels, _rectangle(box))
+
+
+def _landmarks(pixels: Pixels, box: tuple[float, float, float, float]) -> NDArray[np.float64]:
+    """The 68 points of the iBUG scheme: jaw 0–16, nose tip 30, outer eye corners 36 and 45. Shape (68, 2)."""
+    shape = models.pose_predictor_68_point(pixels, _rectangle(box))
+    return np.array([(point.x, point.y) for point in shape.parts()], dtype=np.float64)
+
+
+def _log_yaw_ratio(pixels: Pixels, box: tuple[float, float, float, float]) -> float:
+    """ln of the nose's distance from the left over that from the right jaw edge, along the line of the eyes."""
+    mirrored = np.ascontiguousarray(pixels[:, ::-1])
+    left, top, right, bottom = box
+    other = (pixels.shape[1] - 1 - right, top, pixels.shape[1] - 1 - left, bottom)
+    here = [_one_log_ratio(_landmarks(pixels, _moved(box, move))) for move in _BOX_MOVES]
+    there = [_one_log_ratio(_landmarks(mirrored, _moved(other, move))) for move in _BOX_MOVES]
+    return (float(np.median(here)) - float(np.median(there))) / 2
+
+
+def _one_log_ratio(marks: NDArray[np.float64]) -> float:
+    along = marks @ (marks[45] - marks[36])
+    left, right = along[30] - along[0], along[16] - along[30]
+    least = 0.02 * abs(along[16] - along[0]) + 1e-6  # in a profile the nose reaches or passes the jaw's edge
+    return math.log(max(left, least) / max(right, least))
+
+
+def _moved(
+    box: tuple[float, float, float, float], move: tuple[float, float, float]
+) -> tuple[float, float, float, float]:
+    right, down, scale = move
+    size = box[2] - box[0]
+    x, y = (box[0] + box[2]) / 2 + right * size, (box[1] + box[3]) / 2 + down * size
+    half = size * scale / 2
+    return x - half, y - half, x + half, y + half
+
+
+def _problem(
+    pixels: Pixels, face: _Face, marks: NDArray[np.float64], log_ratio: float, measures: quality.Measures
+) -> FaceProblem | None:
+    """The first thing worth telling: what makes the other measures meaningless comes first."""
+    if quality.looks_like_ktp(pixels, face.box):
+        return "ktp"
+    if face.width < MIN_FACE_PX:
+        return "small"
+    if quality.cut_off(pixels, marks):
+        return "cut_off"
+    light = quality.light_problem(measures)
+    if light is not None:
+        return light
+    if measures.sharpness < quality.MIN_SHARPNESS:
+        return "blurred"
+    return "turned" if abs(log_ratio) > STRONGLY_TURNED_LOG_RATIO else None
+
+
+def _pair_problem(front: FaceReport, turned: FaceReport) -> SelfieProblem | None:
+    if front.encoding is None or turned.encoding is None or front.yaw_ratio is None or turned.yaw_ratio is None:
+        return "small"
+    if compare(front.encoding, turned.encoding) > GESTURE_DISTANCE_THRESHOLD:
+        return "other_person"
+    if abs(math.log(turned.yaw_ratio / front.yaw_ratio)) < TURNED_LOG_RATIO:
+        return "not_turned"
+    return None
