@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     JSON,
@@ -17,6 +17,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     String,
+    Table,
     UniqueConstraint,
     text,
 )
@@ -46,6 +47,11 @@ class Utc(TypeDecorator[datetime]):
 
 class Base(DeclarativeBase):
     type_annotation_map = {datetime: Utc, date: Date, bytes: LargeBinary, dict[str, Any]: JSON}  # noqa: RUF012
+
+
+def table(model: type[Base]) -> Table:
+    """The table of a model, for statements of SQLAlchemy Core."""
+    return cast(Table, model.__table__)
 
 
 def _id() -> Mapped[int]:

@@ -1,0 +1,119 @@
+"""Conversations: the row that a turn locks, advances and saves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.db import Database
+from backend.models import Conversation, table
+
+CONVERSATIONS = table(Conversation)
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """A conversation that this transaction holds. `session` is `bot.session.to_json` or None before the first turn."""
+
+    id: int
+    channel: str
+    phone: str | None
+    session: Mapping[str, Any] | None
+    person_id: int | None
+    last_inbound_at: datetime | None
+    next_timer_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    id: int
+    session: Mapping[str, Any]
+    person_id: int | None
+    next_timer_at: datetime | None
+    last_inbound_at: datetime | None
+
+
+async def open_chats(
+    connection: AsyncConnection, database: Database, chats: Mapping[tuple[str, bytes], Mapping[str, Any]], now: datetime
+) -> dict[tuple[str, bytes], int]:
+    """The ids of these chats, by channel and address hash; unknown ones are opened with their `address` and `phone`."""
+    hashes = [address_hash for _, address_hash in chats]
+
+    async def known() -> dict[tuple[str, bytes], int]:
+        columns = (CONVERSATIONS.c.channel, CONVERSATIONS.c.address_hash, CONVERSATIONS.c.id)
+        found = await connection.execute(select(*columns).where(CONVERSATIONS.c.address_hash.in_(hashes)))
+        return {(channel, bytes(address_hash)): chat_id for channel, address_hash, chat_id in found}
+
+    ids = await known()
+    new = [
+        {"channel": key[0], "address_hash": key[1], "created_at": now, **values}
+        for key, values in chats.items()
+        if key not in ids
+    ]
+    if new:
+        statement = database.insert(CONVERSATIONS).on_conflict_do_nothing(index_elements=["channel", "address_hash"])
+        await connection.execute(statement, new)
+        ids = await known()
+    return ids
+
+
+async def lock(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, Locked]:
+    """Those of these conversations that no other worker holds, locked until the end of the transaction.
+
+    On SQLite the transaction itself is the lock (BEGIN IMMEDIATE).
+    """
+    columns = (
+        CONVERSATIONS.c.id, CONVERSATIONS.c.channel, CONVERSATIONS.c.phone, CONVERSATIONS.c.session,
+        CONVERSATIONS.c.person_id, CONVERSATIONS.c.last_inbound_at, CONVERSATIONS.c.next_timer_at,
+    )  # fmt: skip
+    statement = select(*columns).where(CONVERSATIONS.c.id.in_(ids)).order_by(CONVERSATIONS.c.id)
+    found = await connection.execute(statement.with_for_update(skip_locked=True))
+    return {row.id: Locked(*row) for row in found}
+
+
+_SAVE = (
+    update(CONVERSATIONS)
+    .where(CONVERSATIONS.c.id == bindparam("row_id"))
+    .values(
+        session=bindparam("session"),
+        person_id=bindparam("person_id"),
+        next_timer_at=bindparam("next_timer_at"),
+        last_inbound_at=bindparam("last_inbound_at"),
+    )
+)
+
+
+async def save(connection: AsyncConnection, rows: Sequence[Saved]) -> None:
+    """Write back what the turns made of these conversations."""
+    if rows:
+        values = [
+            {
+                "row_id": row.id,
+                "session": row.session,
+                "person_id": row.person_id,
+                "next_timer_at": row.next_timer_at,
+                "last_inbound_at": row.last_inbound_at,
+            }
+            for row in rows
+        ]
+        await connection.execute(_SAVE, values)
+
+
+async def due_timers(connection: AsyncConnection, now: datetime, most: int) -> list[int]:
+    """Conversations whose next timer has run out."""
+    found = await connection.execute(
+        select(CONVERSATIONS.c.id)
+        .where(CONVERSATIONS.c.next_timer_at.is_not(None), CONVERSATIONS.c.next_timer_at <= now)
+        .limit(most)
+    )
+    return list(found.scalars())
+
+
+async def set_reachable(connection: AsyncConnection, ids: Sequence[int], reachable: bool) -> None:
+    if ids:
+        await connection.execute(update(CONVERSATIONS).where(CONVERSATIONS.c.id.in_(ids)).values(reachable=reachable))

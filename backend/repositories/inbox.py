@@ -1,0 +1,109 @@
+"""The inbox: everything that happens to a conversation, once, in the order in which it was received."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.db import Database
+from backend.models import Inbox, table
+
+INBOX = table(Inbox)
+MOST_PER_CONVERSATION = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One row to store. `event` is `bot.events.to_json`."""
+
+    conversation_id: int
+    channel: str
+    provider_id: str
+    event: Mapping[str, Any]
+    message_ref: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """One row still to be advanced."""
+
+    id: int
+    conversation_id: int
+    channel: str
+    event: Mapping[str, Any]
+    message_ref: str
+    received_at: datetime
+    attempts: int
+
+
+async def insert_events(
+    connection: AsyncConnection, database: Database, rows: Sequence[Arrival], now: datetime
+) -> list[int]:
+    """Store what arrived; a provider's id that is known already is passed over. The conversations that got something new."""
+    if not rows:
+        return []
+    statement = (
+        database.insert(INBOX)
+        .on_conflict_do_nothing(index_elements=["channel", "provider_id"])
+        .returning(INBOX.c.conversation_id)
+    )
+    values = [
+        {
+            "channel": row.channel,
+            "provider_id": row.provider_id,
+            "conversation_id": row.conversation_id,
+            "event": row.event,
+            "message_ref": row.message_ref,
+            "received_at": now,
+        }
+        for row in rows
+    ]
+    stored = await connection.execute(statement, values)
+    return list(dict.fromkeys(stored.scalars()))
+
+
+async def pending(connection: AsyncConnection, conversation_ids: Sequence[int]) -> list[Pending]:
+    """What these conversations still have to be told, oldest first."""
+    columns = (
+        INBOX.c.id, INBOX.c.conversation_id, INBOX.c.channel, INBOX.c.event,
+        INBOX.c.message_ref, INBOX.c.received_at, INBOX.c.attempts,
+    )  # fmt: skip
+    found = await connection.execute(
+        select(*columns)
+        .where(INBOX.c.conversation_id.in_(conversation_ids), INBOX.c.handled_at.is_(None))
+        .order_by(INBOX.c.id)
+        .limit(MOST_PER_CONVERSATION * len(conversation_ids))
+    )
+    return [Pending(*row) for row in found]
+
+
+async def still_pending(connection: AsyncConnection, ids: Sequence[int]) -> set[int]:
+    """Which of these rows nobody has advanced since they were read."""
+    found = await connection.execute(select(INBOX.c.id).where(INBOX.c.id.in_(ids), INBOX.c.handled_at.is_(None)))
+    return set(found.scalars())
+
+
+async def handled(connection: AsyncConnection, ids: Sequence[int], now: datetime) -> None:
+    if ids:
+        await connection.execute(update(INBOX).where(INBOX.c.id.in_(ids)).values(handled_at=now))
+
+
+async def failed(connection: AsyncConnection, row_id: int, cause: str, now: datetime, *, give_up: bool) -> None:
+    """Count one more failed try of a row; with `give_up` it is set aside with its cause and no longer pending."""
+    values: dict[str, Any] = {"attempts": INBOX.c.attempts + 1, "error": cause[:300]}
+    if give_up:
+        values["handled_at"] = now
+    await connection.execute(update(INBOX).where(INBOX.c.id == row_id).values(**values))
+
+
+async def waiting_conversations(connection: AsyncConnection, most: int) -> list[int]:
+    """Conversations with something pending: what the sweep rings for."""
+    found = await connection.execute(
+        select(INBOX.c.conversation_id).where(INBOX.c.handled_at.is_(None)).distinct().limit(most)
+    )
+    return list(found.scalars())

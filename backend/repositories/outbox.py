@@ -1,0 +1,212 @@
+"""The outbox: outgoing messages from the transaction that wanted them to the provider's last word."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.models import Conversation, Outbox, table
+
+OUTBOX = table(Outbox)
+CONVERSATIONS = table(Conversation)
+OPEN = ("queued", "sending")
+UNKNOWN_AFTER = timedelta(seconds=20)
+"""How long a message may stay `sending` before it counts as unknown: receipts have had their chance by then."""
+
+_RANK = {"queued": 0, "sending": 1, "unknown": 1, "sent": 2, "delivered": 3, "read": 4}
+_FAILED = {"failed", "undelivered", "canceled"}
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message to be sent. `body`: `{"text", "buttons": [[payload, title]], "delete_ref"}`; `keys` name its texts."""
+
+    conversation_id: int
+    kind: str
+    keys: str
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A message that this sender has marked `sending`."""
+
+    id: int
+    conversation_id: int
+    channel: str
+    address: str
+    kind: str
+    body: Mapping[str, Any]
+    attempts: int
+    last_inbound_at: datetime | None
+    reachable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What came of one try. `status` `queued` with `not_before`: to be tried again."""
+
+    id: int
+    status: str
+    provider_id: str | None = None
+    error: str | None = None
+    not_before: datetime | None = None
+    sent_at: datetime | None = None
+
+
+async def add(connection: AsyncConnection, drafts: Sequence[Draft], now: datetime) -> None:
+    """Queue messages, in this order within a conversation."""
+    if drafts:
+        values = [
+            {
+                "conversation_id": d.conversation_id,
+                "kind": d.kind,
+                "keys": d.keys[:300],
+                "body": d.body,
+                "status": "queued",
+                "created_at": now,
+            }
+            for d in drafts
+        ]
+        await connection.execute(insert(OUTBOX), values)
+
+
+async def claim(
+    connection: AsyncConnection, conversation_ids: Sequence[int], now: datetime
+) -> tuple[list[Claimed], dict[int, float]]:
+    """Mark the next message of each conversation `sending` and hand it out; never two of one chat at a time.
+
+    Also, for conversations that must wait (back-off, or a message whose fate is still open), the seconds until then.
+    """
+    o, c = OUTBOX.c, CONVERSATIONS.c
+    found = await connection.execute(
+        select(
+            o.id, o.conversation_id, c.channel, c.address, o.kind, o.body, o.attempts, c.last_inbound_at, c.reachable,
+            o.status, o.not_before, o.claimed_at,
+        )
+        .join(CONVERSATIONS, c.id == o.conversation_id)
+        .where(o.conversation_id.in_(conversation_ids), o.status.in_(OPEN))
+        .order_by(o.conversation_id, o.id)
+        .with_for_update(of=OUTBOX, skip_locked=True)
+    )  # fmt: skip
+    heads: dict[int, Any] = {}
+    for row in found:
+        heads.setdefault(row.conversation_id, row)
+    ready: list[Claimed] = []
+    wait: dict[int, float] = {}
+    for row in heads.values():
+        free_at = row.claimed_at + UNKNOWN_AFTER if row.status == "sending" else row.not_before
+        if free_at is not None and free_at > now:
+            wait[row.conversation_id] = (free_at - now).total_seconds()
+        else:
+            ready.append(Claimed(*row[:9]))
+    if ready:
+        await connection.execute(
+            update(OUTBOX)
+            .where(o.id.in_([m.id for m in ready]))
+            .values(status="sending", claimed_at=now, attempts=o.attempts + 1)
+        )
+    return ready, wait
+
+
+_SETTLE = (
+    update(OUTBOX)
+    .where(OUTBOX.c.id == bindparam("row_id"), OUTBOX.c.status == "sending")
+    .values(
+        status=bindparam("new_status"),
+        provider_id=bindparam("new_provider_id"),
+        error=bindparam("new_error"),
+        not_before=bindparam("new_not_before"),
+        sent_at=bindparam("new_sent_at"),
+    )
+)
+
+
+async def settle(connection: AsyncConnection, results: Sequence[Settled]) -> None:
+    """Write down what came of the tries; a receipt that was faster keeps its word."""
+    if results:
+        values = [
+            {
+                "row_id": r.id,
+                "new_status": r.status,
+                "new_provider_id": r.provider_id,
+                "new_error": r.error and r.error[:300],
+                "new_not_before": r.not_before,
+                "new_sent_at": r.sent_at,
+            }
+            for r in results
+        ]
+        await connection.execute(_SETTLE, values)
+
+
+async def with_more(connection: AsyncConnection, conversation_ids: Sequence[int]) -> list[int]:
+    """Those of these conversations that still have something to send."""
+    found = await connection.execute(
+        select(OUTBOX.c.conversation_id)
+        .where(OUTBOX.c.conversation_id.in_(conversation_ids), OUTBOX.c.status.in_(OPEN))
+        .distinct()
+    )
+    return list(found.scalars())
+
+
+async def receive_receipt(
+    connection: AsyncConnection, outgoing_id: int | None, provider_id: str, status: str, error: str, now: datetime
+) -> int | None:
+    """Apply a provider's later word, forward only. The conversation it belongs to, or None when the message is unknown."""
+    match = [OUTBOX.c.provider_id == provider_id] if provider_id else []
+    if outgoing_id is not None:
+        match.append(OUTBOX.c.id == outgoing_id)
+    if not match:
+        return None
+    found = await connection.execute(
+        select(OUTBOX.c.id, OUTBOX.c.conversation_id, OUTBOX.c.status).where(or_(*match)).limit(1)
+    )
+    row = found.first()
+    if row is None:
+        return None
+    news = "failed" if status in _FAILED else status
+    if news == "failed":
+        forward = row.status in OPEN or row.status in {"sent", "unknown"}
+    else:
+        forward = row.status in _RANK and _RANK.get(news, -1) > _RANK[row.status]
+    if forward:
+        values: dict[str, Any] = {"status": news, "error": error[:300] or None}
+        if provider_id:
+            values["provider_id"] = provider_id
+        if row.status in OPEN:
+            values["sent_at"] = now
+        await connection.execute(update(OUTBOX).where(OUTBOX.c.id == row.id).values(**values))
+    return int(row.conversation_id)
+
+
+async def recover(connection: AsyncConnection, now: datetime) -> int:
+    """After a crash of the only process: nobody is sending. Replies go again, but receipts get a moment first."""
+    result = await connection.execute(
+        update(OUTBOX)
+        .where(OUTBOX.c.status == "sending")
+        .values(status="queued", not_before=now + timedelta(seconds=5), error="unknown after a restart")
+    )
+    return result.rowcount
+
+
+async def waiting_conversations(connection: AsyncConnection, most: int) -> list[int]:
+    """Conversations with something to send: what the sweep rings for."""
+    found = await connection.execute(
+        select(OUTBOX.c.conversation_id).where(OUTBOX.c.status.in_(OPEN)).distinct().limit(most)
+    )
+    return list(found.scalars())
+
+
+async def cancel_open(connection: AsyncConnection, conversation_ids: Sequence[int], cause: str) -> None:
+    """Give up what waits for people who cannot be reached."""
+    if conversation_ids:
+        await connection.execute(
+            update(OUTBOX)
+            .where(OUTBOX.c.conversation_id.in_(conversation_ids), OUTBOX.c.status == "queued")
+            .values(status="cancelled", error=cause[:300])
+        )
