@@ -23,6 +23,8 @@ SLOW_AFTER = timedelta(seconds=6)
 STALE_AFTER = timedelta(hours=24)
 OFFER_HUMAN_AFTER = 3
 MOST_HOPS = 40
+# Dialogs that are about other dialogs: they make room for whatever is opened, and nobody is asked to resume them.
+PASSING = frozenset({MENU, "clarify", "resume", "cancel"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +94,19 @@ class _Run:
             self._open(Call(MENU, {"welcome": True}))
         elif top is None:
             self._from_rest(event)
-        elif self._stale() and top.dialog != "resume":
-            self._open(Call("resume", {"dialog": top.dialog, "after_pause": True}))
+        elif self._stale(event) and top.dialog not in PASSING:
+            self._open(self._offer_to_resume(after_pause=True))
         else:
             self._answer(event)
 
-    def _stale(self) -> bool:
+    def _stale(self, event: ev.Event) -> bool:
+        """Whether so much time went by that the person may no longer know where they were. "lanjut" says they do."""
         last = self.session.last_at
-        return last is not None and self.now - last > STALE_AFTER
+        goes_on = isinstance(event, ev.Text) and event.chosen == "continue"
+        return last is not None and self.now - last > STALE_AFTER and not goes_on
+
+    def _offer_to_resume(self, after_pause: bool = False) -> Call:
+        return Call("resume", {"title": DIALOGS[self._group_root().dialog].title.key, "after_pause": after_pause})
 
     def _global_word(self, command: str) -> None:
         top = self.session.top
@@ -115,10 +122,11 @@ class _Run:
             self._open(Call(MENU))
 
     def _cancel(self, top: Frame) -> None:
-        if top.dialog in {"cancel", "resume"} or not top.answers:
-            self._apply(Next(finished=True, drop=top.dialog in {"cancel", "resume"}, says=(Say("common.cancelled"),)))
+        about_below = top.dialog in {"cancel", "resume"}
+        if about_below or not any(frame.answers for frame in self._group()):
+            self._apply(Next(finished=True, drop=about_below or top.called, says=(Say("common.cancelled"),)))
         else:
-            self._open(Call("cancel", {"dialog": self._group_root().dialog}))
+            self._open(Call("cancel", {"title": DIALOGS[self._group_root().dialog].title.key}))
 
     def _help(self) -> None:
         top = self.session.top
@@ -150,7 +158,8 @@ class _Run:
         elif intent in SMALL_TALK:
             self._open(Call(MENU, {"small_talk": intent}))
         else:
-            likely = [name for name, _ in found.ranking if name in INTENTS][:2] if found and event.text.strip() else []
+            names = [name for name, _ in found.ranking if name in INTENTS][:2] if found and event.text.strip() else []
+            likely = [{"intent": n, "dialog": INTENTS[n].dialog, "answers": dict(INTENTS[n].answers)} for n in names]
             self._open(Call("clarify", {"likely": likely}))
 
     # --- answers to the open question ----------------------------------------------------------------------------
@@ -167,6 +176,9 @@ class _Run:
             return
         value = self._read(entered, event)
         if value is None and isinstance(event, ev.Text) and self._interrupt(event):
+            return
+        if value is None and isinstance(event, ev.Text) and top.dialog == MENU:
+            self._wish(event)
             return
         if value is None:
             value = Retry(Say("common.choose" if entered.options else "common.not_fitting"), repeat=True)
@@ -185,7 +197,7 @@ class _Run:
                 number, option_id = read_payload(event.payload)
                 asked = self.session.asked
                 if asked is not None and number == asked.number and option_id in ids:
-                    return option_id
+                    return [option_id] if ask.many else option_id
                 return Retry(Say("common.old_button"), repeat=True)
             case ev.Text():
                 return self._read_text(ask, event, ids)
@@ -197,6 +209,9 @@ class _Run:
                 return Retry(Say("common.location_not_now"), repeat=True)
 
     def _read_text(self, ask: Ask, event: ev.Text, ids: set[str]) -> Any:
+        picked = event.chosen.split(",") if event.chosen else []
+        if ask.many and picked and ids.issuperset(picked):
+            return picked
         if event.chosen in ids:
             return event.chosen
         intent = event.understanding.intent if event.understanding else ""
@@ -349,7 +364,7 @@ class _Run:
         elif frame.dialog in self.opened_now or following.drop or following.result == "resume":
             self._reenter()
         else:
-            self._open(Call("resume", {"dialog": self._group_root().dialog}))
+            self._open(self._offer_to_resume())
 
     def _open(self, call: Call, called: bool = False) -> None:
         """Start a dialog on top, or come back to it where it is open already."""
@@ -359,7 +374,7 @@ class _Run:
             self._return_to(call, len(names) - 1 - names[::-1].index(call.dialog))
             return
         stack = self.session.stack
-        if not called and stack and stack[-1].dialog in {MENU, "clarify", "resume", "cancel"}:
+        if not called and stack and stack[-1].dialog in PASSING:
             stack = stack[:-1]
         frame = Frame(dialog.name, dialog.start, dict(call.answers), called=called)
         self.opened_now.add(dialog.name)
@@ -439,15 +454,19 @@ class _Run:
         return self._step(frame).enter(self._scene(frame))
 
     def _scene(self, frame: Frame) -> Scene:
-        return Scene(frame.answers, self.facts, self.now, self.session.person_id, self.session.proven_at)
+        interrupted = len(self.session.stack) > len(self._group())
+        return Scene(frame.answers, self.facts, self.now, self.session.person_id, self.session.proven_at, interrupted)
 
-    def _group_root(self) -> Frame:
+    def _group(self) -> tuple[Frame, ...]:
         """The dialog on top together with those that called it: the journey that the person knows by one name."""
         stack = self.session.stack
         index = len(stack) - 1
-        while stack[index].called:
+        while index > 0 and stack[index].called:
             index -= 1
-        return stack[index]
+        return stack[max(index, 0) :]
+
+    def _group_root(self) -> Frame:
+        return self._group()[0]
 
     def _note_sex(self) -> None:
         """How to address the person: from whom the chat has proven to be, else from the NIK given in this journey."""

@@ -18,13 +18,17 @@ from bot.facts import Facts
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """All that a step may look at: its dialog's answers so far, the facts of the batch, the time of the turn."""
+    """All that a step may look at: its dialog's answers so far, the facts of the batch, the time of the turn.
+
+    `interrupted`: another journey waits below this one.
+    """
 
     answers: Mapping[str, Any]
     facts: Facts
     now: datetime
     person_id: int | None = None
     proven_at: datetime | None = None
+    interrupted: bool = False
 
     def get(self, name: str, default: Any = None) -> Any:
         return self.answers.get(name, default)
@@ -47,6 +51,7 @@ class Ask:
 
     `free`: any words are an answer, so they are not searched for another wish. `numeric`: words with many digits are
     a failed answer rather than a new wish. `secret`: the answer carries an NIK; the channel deletes it where it can.
+    `many`: several options may be named in one answer ("1, 3"); the value is then the list of their ids, also for one.
     `help` is said before the question when the person asks for help here.
     """
 
@@ -57,6 +62,7 @@ class Ask:
     free: bool = False
     numeric: bool = False
     secret: bool = False
+    many: bool = False
     help: Say | None = None
 
 
