@@ -44,7 +44,7 @@ class Files:
     rule_sets: list[tuple[Document, RuleSetFile]] = field(default_factory=list)
     tables: dict[str, TableFile] = field(default_factory=dict)
     evidence: set[str] = field(default_factory=set)
-    components: list[ComponentsFile] = field(default_factory=list)
+    components: list[tuple[Document, ComponentsFile]] = field(default_factory=list)
 
 
 def load_rule_sets(folder: Path = FOLDER) -> RuleSets:
@@ -98,7 +98,7 @@ def _sort_in(files: Files, document: Document) -> None:
     elif isinstance(file, EvidenceFile):
         files.evidence.update(file.codes)
     elif isinstance(file, ComponentsFile):
-        files.components.append(file)
+        files.components.append((document, file))
 
 
 def _base(document: Document, file: RuleSetFile, by_name: Mapping[str, RuleSetFile]) -> RuleSetFile | None:

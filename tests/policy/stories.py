@@ -12,7 +12,7 @@ AS_OF = date(2026, 11, 12)
 PLAIN: dict[str, bool | int | str | tuple[str, ...]] = {
     "consent_data_access": True,
     "verification_level": "chat_precheck",
-    "nik_status": "active",
+    "nik_active": True,
     "nik_registered_by_other": False,
     "kk_registered_by_other": False,
     "account_turnover": 0,
@@ -30,7 +30,7 @@ OWNERS = {
     "civil_servant": "civil_service",
     "army": "civil_service",
     "police": "civil_service",
-    "nik_status": "ikd",
+    "nik_active": "ikd",
 }
 
 
@@ -51,9 +51,9 @@ PONIRAH = person(verification_level="in_person", decile=1, power_va=450, income=
 AGUS = person(decile=5, power_va=1300, income=2_900_000, components=("sd",))
 RAHMAWATI = person(decile=4, power_va=2200, income=6_500_000, components=())
 SLAMET = person(
-    nik_status="deceased", verification_level="none", decile=1, power_va=450, income=800_000, components=("sma",)
+    nik_active=False, verification_level="none", decile=1, power_va=450, income=800_000, components=("sma",)
 )
 AMINAH = person(kk_registered_by_other=True, decile=1, power_va=450, income=900_000, components=("sd",))
-JOKO_UNANSWERED = person(nik_status=None, decile=1, power_va=450, income=700_000, components=("sd",))
+JOKO_UNANSWERED = person(nik_active=None, decile=1, power_va=450, income=700_000, components=("sd",))
 JOKO_LATER = person(decile=1, power_va=450, income=700_000, components=("sd",))
 WAHYUNI = person(decile=2, power_va=900, income=1_000_000, components=("sd", "smp"), pkh_recipient=True)

@@ -19,12 +19,12 @@ TODAY = date(2026, 11, 22)
 @pytest.mark.parametrize(
     ("who", "region", "inputs", "outcome", "codes"),
     [
-        ("Siti Aminah", s.BANYUWANGI, s.SITI, "eligible", ["decile_in_target", "component"]),
+        ("Siti Aminah", s.BANYUWANGI, s.SITI, "eligible", ["decile_in_target", "has_sd"]),
         ("Bambang Sutrisno", "35.10.09", s.BAMBANG, "not_eligible", ["electricity"]),
         ("Sumiati", "35.10.05", s.SUMIATI, "not_eligible", ["income"]),
         ("Nurhayati", s.BALIKPAPAN, s.NURHAYATI, "not_eligible", ["account_turnover"]),
         ("Andi Saputra", "64.71.03", s.ANDI, "waiting", ["identity_unproven"]),
-        ("Ponirah", "35.10.18", s.PONIRAH, "eligible", ["decile_in_target", "component"]),
+        ("Ponirah", "35.10.18", s.PONIRAH, "eligible", ["decile_in_target", "has_lansia"]),
         ("Agus Hariyanto", s.BANYUWANGI, s.AGUS, "not_eligible", ["decile"]),
         (
             "Rahmawati",
@@ -36,8 +36,14 @@ TODAY = date(2026, 11, 22)
         ("Slamet Riyadi", s.BANYUWANGI, s.SLAMET, "not_eligible", ["nik_inactive"]),
         ("Aminah Siti", s.BANYUWANGI, s.AMINAH, "not_eligible", ["kk_registered"]),
         ("Joko Prasetyo, at first", s.BANYUWANGI, s.JOKO_UNANSWERED, "waiting", ["source_unavailable"]),
-        ("Joko Prasetyo, later", s.BANYUWANGI, s.JOKO_LATER, "eligible", ["decile_in_target", "component"]),
-        ("Wahyuni", s.BANYUWANGI, s.WAHYUNI, "eligible", ["decile_in_target", "component", "known_recipient"]),
+        ("Joko Prasetyo, later", s.BANYUWANGI, s.JOKO_LATER, "eligible", ["decile_in_target", "has_sd"]),
+        (
+            "Wahyuni",
+            s.BANYUWANGI,
+            s.WAHYUNI,
+            "eligible",
+            ["decile_in_target", "has_sd", "has_smp", "known_recipient"],
+        ),
     ],
 )
 def test_resident(who: str, region: str, inputs: Mapping[str, Datum], outcome: str, codes: list[str]) -> None:
