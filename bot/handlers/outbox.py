@@ -1,0 +1,160 @@
+"""The sender: committed messages go out, one at a time to each chat, at the pace that each provider allows.
+
+A message is marked `sending` and committed before the call, and no database connection is held during it. What a crash
+leaves in `sending` is settled by a receipt or, for replies, sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from prometheus_client import Counter
+
+from backend.bus import Bus
+from backend.db import Database
+from backend.repositories import conversations, outbox
+from backend.repositories.outbox import Claimed, Settled
+from bot.handlers.channel import Button, Channel, Outgoing, Receipt, SendError
+
+log = structlog.get_logger(__name__)
+
+SENT = Counter("perlinsos_sends_total", "Tries to send, by what came of them", ["channel", "result"])
+WINDOW = timedelta(hours=24)
+MOST_ATTEMPTS = 8
+LONGEST_BACK_OFF = 60.0
+
+
+class Pace:
+    """A token clock per channel: `wait` says how many seconds one more message must wait, and reserves its place."""
+
+    def __init__(self, per_second: float) -> None:
+        self._step = 1.0 / per_second
+        self._next = 0.0
+
+    def wait(self, now: float) -> float:
+        start = max(self._next, now)
+        self._next = start + self._step
+        return start - now
+
+    def hold(self, until: float) -> None:
+        """Nothing goes before `until`: the provider has asked the whole channel to slow down."""
+        self._next = max(self._next, until)
+
+
+class Sender:
+    """`run` sends the next message of each rung conversation and rings again for those that have more."""
+
+    def __init__(
+        self,
+        database: Database,
+        bus: Bus,
+        channels: Mapping[str, Channel],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._bus = bus
+        self._channels = channels
+        self._now = now
+        self._paces = {name: Pace(channel.limits.per_second) for name, channel in channels.items()}
+
+    async def run(self, conversation_ids: Sequence[int]) -> None:
+        now = self._now()
+        async with self._database.write() as connection:
+            claimed, waiting = await outbox.claim(connection, conversation_ids, now)
+        for conversation_id, seconds in waiting.items():
+            await self._bus.ring("sends", [conversation_id], seconds)
+        if not claimed:
+            return
+        results = await asyncio.gather(*(self._send(message) for message in claimed))
+        lost = [m.conversation_id for m, r in zip(claimed, results, strict=True) if r.error == "unreachable"]
+        async with self._database.write() as connection:
+            await outbox.settle(connection, results)
+            await conversations.set_reachable(connection, lost, False)
+            await outbox.cancel_open(connection, lost, "unreachable")
+            more = await outbox.with_more(connection, [message.conversation_id for message in claimed])
+        await self._ring_again(claimed, results, set(more))
+
+    async def _ring_again(self, claimed: Sequence[Claimed], results: Sequence[Settled], more: set[int]) -> None:
+        now = self._now()
+        for message, result in zip(claimed, results, strict=True):
+            if message.conversation_id not in more:
+                continue
+            delay = self._channels[message.channel].limits.chat_pause
+            if result.not_before is not None:
+                delay = max(delay, (result.not_before - now).total_seconds())
+            elif result.status == "sending":
+                delay = max(delay, outbox.UNKNOWN_AFTER.total_seconds())
+            await self._bus.ring("sends", [message.conversation_id], delay)
+
+    async def _send(self, message: Claimed) -> Settled:
+        channel = self._channels.get(message.channel)
+        if channel is None:
+            return Settled(message.id, "failed", error="this channel is switched off")
+        if not message.reachable and message.kind != "reply":
+            return Settled(message.id, "cancelled", error="unreachable")
+        pace = self._paces[message.channel]
+        wait = pace.wait(self._now().timestamp())
+        if wait > 0:
+            await asyncio.sleep(wait)
+        try:
+            sent = await channel.send(self._outgoing(message))
+        except SendError as error:
+            return self._not_sent(message, error, pace)
+        SENT.labels(message.channel, "sent").inc()
+        return Settled(message.id, "sent", provider_id=sent.provider_id or None, sent_at=self._now())
+
+    def _outgoing(self, message: Claimed) -> Outgoing:
+        body = message.body
+        last = message.last_inbound_at
+        return Outgoing(
+            id=message.id,
+            address=message.address,
+            text=body["text"],
+            buttons=tuple(Button(payload, title) for payload, title in body["buttons"]),
+            kind=message.kind,
+            delete_ref=body.get("delete_ref", ""),
+            in_window=last is not None and self._now() - last < WINDOW,
+        )
+
+    def _not_sent(self, message: Claimed, error: SendError, pace: Pace) -> Settled:
+        now = self._now()
+        attempts = message.attempts + 1
+        result = self._judge(message, error, attempts, now)
+        if error.whole_channel and error.retry_after:
+            pace.hold(now.timestamp() + error.retry_after)
+        SENT.labels(message.channel, result.error if result.error == "unreachable" else result.status).inc()
+        log.warning(
+            "not_sent",
+            outgoing=message.id,
+            channel=message.channel,
+            cause=error.cause,
+            now=result.status,
+            attempt=attempts,
+        )
+        return result
+
+    def _judge(self, message: Claimed, error: SendError, attempts: int, now: datetime) -> Settled:
+        if error.unreachable:
+            return Settled(message.id, "failed", error="unreachable")
+        if attempts >= MOST_ATTEMPTS:
+            return Settled(message.id, "failed", error=error.cause)
+        if error.maybe_sent:
+            # Its fate is open: a receipt may settle it, else a reply goes again and anything else stays unknown.
+            return Settled(message.id, "sending" if message.kind == "reply" else "unknown", error=error.cause)
+        if error.retryable:
+            back_off = max(error.retry_after or 0.0, min(0.5 * 2**attempts, LONGEST_BACK_OFF))
+            return Settled(message.id, "queued", error=error.cause, not_before=now + timedelta(seconds=back_off))
+        return Settled(message.id, "failed", error=error.cause)
+
+
+async def take_receipt(database: Database, receipt: Receipt, now: datetime) -> None:
+    """Apply a status receipt. One for a message that is not ours is passed over: providers repeat and mix them."""
+    async with database.write() as connection:
+        found = await outbox.receive_receipt(
+            connection, receipt.outgoing_id, receipt.provider_id, receipt.status, receipt.error, now.astimezone(UTC)
+        )
+    if found is None:
+        log.info("receipt_unknown", outgoing=receipt.outgoing_id, status=receipt.status)

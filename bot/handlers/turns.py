@@ -1,0 +1,341 @@
+"""The turn worker: rung conversations are read, advanced and written back, a whole batch in one transaction.
+
+Order: free text is understood before any lock; then the conversations are locked (those that another worker holds ring
+again), facts are loaded for all of them, every pending event is advanced in the order of its arrival, and sessions,
+messages, records and jobs are written with a handful of statements. Nothing leaves before the commit.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+from prometheus_client import Counter, Histogram
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.bus import Bus
+from backend.db import Database
+from backend.repositories import conversations, inbox, jobs, outbox
+from backend.services.facts import Subject
+from backend.services.records import RecordItem
+from bot import events as ev
+from bot import session as sessions
+from bot.effects import Record
+from bot.engine import advance
+from bot.facts import Facts
+from bot.session import Session
+from bot.texts import Catalogue
+from nlu.understanding import Understands
+
+log = structlog.get_logger(__name__)
+
+TURNS = Counter("perlinsos_turns_total", "Turns that were committed", ["channel"])
+FAILURES = Counter("perlinsos_turn_failures_total", "Turns that raised", ["given_up"])
+BATCH = Histogram("perlinsos_turn_batch_size", "Conversations in a batch", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256))
+AGE = Histogram("perlinsos_turn_age_seconds", "From the arrival of a message to the commit of its turn")
+
+MOST_TRIES = 3
+HELD_BY_ANOTHER = 0.2
+PHOTOS_SETTLE = timedelta(seconds=1.2)
+"""Photos of one album come as separate messages: the first waits this long for its siblings."""
+BURSTS_WITHOUT_GROUP = frozenset({"whatsapp"})
+
+
+class FactsLoader(Protocol):
+    async def __call__(
+        self, connection: AsyncConnection, subjects: Sequence[Subject], now: datetime
+    ) -> Sequence[Facts]: ...
+
+
+class RecordExecutor(Protocol):
+    """Writes all records of one kind of a batch; returns the ids of jobs that it queued."""
+
+    async def __call__(
+        self, connection: AsyncConnection, database: Database, items: Sequence[RecordItem]
+    ) -> Sequence[int]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Happening:
+    """One event to advance with: one inbox row, several that belong together (an album), or none (a timer)."""
+
+    event: ev.Event
+    rows: tuple[int, ...]
+    message_ref: str
+    received_at: datetime
+
+
+@dataclass(slots=True)
+class _Chat:
+    """A locked conversation on its way through the batch."""
+
+    row: conversations.Locked
+    session: Session
+    happenings: list[_Happening]
+    last_inbound_at: datetime | None
+    handled: list[int] = field(default_factory=list)
+    drafts: list[outbox.Draft] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+    commands: list[jobs.JobDraft] = field(default_factory=list)
+    ages: list[float] = field(default_factory=list)
+    left: bool = False
+
+
+class TurnWorker:
+    """`understand` is the NLU, `code` makes fresh public codes, `now` is the clock; all come in from outside."""
+
+    def __init__(
+        self,
+        database: Database,
+        bus: Bus,
+        catalogue: Catalogue,
+        understand: Understands,
+        load_facts: FactsLoader,
+        records: Mapping[str, RecordExecutor],
+        now: Callable[[], datetime],
+        code: Callable[[], str],
+    ) -> None:
+        self._database = database
+        self._bus = bus
+        self._catalogue = catalogue
+        self._understand = understand
+        self._load_facts = load_facts
+        self._records = records
+        self._now = now
+        self._code = code
+
+    async def run(self, conversation_ids: Sequence[int]) -> None:
+        """Advance these conversations. A batch that fails is tried one by one, so that one poison message stops nobody."""
+        BATCH.observe(len(conversation_ids))
+        try:
+            await self._run_batch(conversation_ids)
+        except Exception as error:  # one conversation's fault must not become everybody's
+            if len(conversation_ids) == 1:
+                await self._failed(conversation_ids[0], error)
+                return
+            for conversation_id in conversation_ids:
+                await self.run([conversation_id])
+
+    async def _run_batch(self, conversation_ids: Sequence[int]) -> None:
+        async with self._database.read() as connection:
+            rows = await inbox.pending(connection, conversation_ids)
+        understood = await self._understand_texts(rows)
+        now = self._now()
+        async with self._database.write() as connection:
+            locked = await conversations.lock(connection, conversation_ids)
+            open_rows = await inbox.still_pending(connection, [row.id for row in rows]) if rows else set()
+            chats, later = self._gather(locked, [row for row in rows if row.id in open_rows], understood, now)
+            await self._advance_all(connection, chats, now)
+            new_jobs = await self._write(connection, chats, now)
+        await self._ring(conversation_ids, locked, chats, later, new_jobs, now)
+
+    async def _understand_texts(self, rows: Sequence[inbox.Pending]) -> dict[int, ev.Understanding]:
+        """What the free texts mean. Choices, numbers and global words are parsed later; asking about them is harmless."""
+        texts = {row.id: str(row.event["text"]) for row in rows if row.event["kind"] == "Text"}
+        wordy = {row_id: text for row_id, text in texts.items() if any(c.isalpha() for c in text)}
+        if not wordy:
+            return {}
+        return dict(zip(wordy, await self._understand.understand(list(wordy.values())), strict=True))
+
+    def _gather(
+        self,
+        locked: Mapping[int, conversations.Locked],
+        rows: Sequence[inbox.Pending],
+        understood: Mapping[int, ev.Understanding],
+        now: datetime,
+    ) -> tuple[list[_Chat], dict[int, float]]:
+        """The chats with something to do, and the seconds after which an unfinished album rings again."""
+        by_chat: dict[int, list[inbox.Pending]] = defaultdict(list)
+        for row in rows:
+            if row.conversation_id in locked:
+                by_chat[row.conversation_id].append(row)
+        chats: list[_Chat] = []
+        later: dict[int, float] = {}
+        for conversation_id, conversation in locked.items():
+            session = sessions.from_json(conversation.session)
+            happenings, wait = _happenings(by_chat[conversation_id], understood, now)
+            happenings = [*_timers(session, now), *happenings]
+            if wait is not None:
+                later[conversation_id] = wait
+            if happenings:
+                chats.append(_Chat(conversation, session, happenings, conversation.last_inbound_at))
+        return chats, later
+
+    async def _advance_all(self, connection: AsyncConnection, chats: Sequence[_Chat], now: datetime) -> None:
+        """Advance every chat through its events; facts are loaded once per round for all, most batches need one round."""
+        round_chats = [chat for chat in chats if chat.happenings]
+        while round_chats:
+            subjects = [_subject(chat) for chat in round_chats]
+            for chat, facts in zip(round_chats, await self._load_facts(connection, subjects, now), strict=True):
+                self._advance(chat, facts, now)
+            round_chats = [chat for chat in round_chats if chat.happenings and not chat.left]
+
+    def _advance(self, chat: _Chat, facts: Facts, now: datetime) -> None:
+        """One chat's events, until one needs other facts (a person was proven, rows were written)."""
+        subject = _subject(chat)
+        while chat.happenings:
+            happening = chat.happenings[0]
+            if chat.handled and _subject(chat) != subject:
+                return
+            event = self._catalogue.resolve(happening.event, chat.session)
+            turn = advance(chat.session, event, replace(facts, code=self._code()), now)
+            chat.happenings.pop(0)
+            chat.session = turn.session
+            chat.handled.extend(happening.rows)
+            chat.ages.append((now - happening.received_at).total_seconds())
+            if not isinstance(event, ev.JobFinished | ev.Notice | ev.Timeout):
+                chat.last_inbound_at = max(chat.last_inbound_at or happening.received_at, happening.received_at)
+            for reply in turn.replies:
+                shown = self._catalogue.render(reply)
+                body = {"text": shown.text, "buttons": [[o.payload, o.title] for o in shown.options]}
+                keys = " ".join(part.key for part in reply.parts)
+                chat.drafts.append(outbox.Draft(chat.row.id, "reply", keys, body))
+            if turn.forget_message and happening.message_ref:
+                body = {"text": "", "buttons": [], "delete_ref": happening.message_ref}
+                chat.drafts.append(outbox.Draft(chat.row.id, "delete", "", body))
+            chat.records.extend(turn.records)
+            chat.commands.extend(jobs.JobDraft(chat.row.id, c.kind, c.data, c.token) for c in turn.commands)
+            if turn.records:
+                # What was just written is not in the facts: the rest waits for the next batch.
+                chat.left = bool(chat.happenings)
+                return
+
+    async def _write(self, connection: AsyncConnection, chats: Sequence[_Chat], now: datetime) -> list[int]:
+        await conversations.save(
+            connection,
+            [
+                conversations.Saved(
+                    chat.row.id,
+                    sessions.to_json(chat.session),
+                    chat.session.person_id,
+                    chat.session.next_timer,
+                    chat.last_inbound_at,
+                )
+                for chat in chats
+            ],
+        )
+        await inbox.handled(connection, [row for chat in chats for row in chat.handled], now)
+        by_kind: dict[str, list[RecordItem]] = defaultdict(list)
+        for chat in chats:
+            for record in chat.records:
+                item = RecordItem(chat.row.id, chat.row.channel, chat.session.person_id, record.data, now)
+                by_kind[record.kind].append(item)
+        new_jobs: list[int] = []
+        for kind, items in by_kind.items():
+            new_jobs.extend(await self._records[kind](connection, self._database, items))
+        await outbox.add(connection, [draft for chat in chats for draft in chat.drafts], now)
+        new_jobs.extend(await jobs.add(connection, [draft for chat in chats for draft in chat.commands], now))
+        return new_jobs
+
+    async def _ring(
+        self,
+        asked: Sequence[int],
+        locked: Mapping[int, conversations.Locked],
+        chats: Sequence[_Chat],
+        later: Mapping[int, float],
+        new_jobs: Sequence[int],
+        now: datetime,
+    ) -> None:
+        await self._bus.ring("sends", [chat.row.id for chat in chats if chat.drafts])
+        await self._bus.ring("jobs", new_jobs)
+        await self._bus.ring("turns", [chat.row.id for chat in chats if chat.left])
+        await self._bus.ring("turns", [i for i in asked if i not in locked], HELD_BY_ANOTHER)
+        for conversation_id, seconds in later.items():
+            await self._bus.ring("turns", [conversation_id], seconds)
+        for chat in chats:
+            TURNS.labels(chat.row.channel).inc(len(chat.ages))
+            for age in chat.ages:
+                AGE.observe(age)
+            due = chat.session.next_timer
+            if due is not None:
+                await self._bus.ring("turns", [chat.row.id], max((due - now).total_seconds(), 0.05))
+
+    async def _failed(self, conversation_id: int, error: Exception) -> None:
+        """Count the failure against the oldest pending event; after three it is set aside and the citizen is told."""
+        now = self._now()
+        async with self._database.write() as connection:
+            rows = await inbox.pending(connection, [conversation_id])
+            if not rows:
+                raise error
+            first = rows[0]
+            give_up = first.attempts + 1 >= MOST_TRIES
+            await inbox.failed(connection, first.id, type(error).__name__, now, give_up=give_up)
+            if give_up:
+                text = self._catalogue.raw("common.trouble")
+                body = {"text": text, "buttons": []}
+                await outbox.add(connection, [outbox.Draft(conversation_id, "reply", "common.trouble", body)], now)
+        FAILURES.labels(str(give_up)).inc()
+        log.error(
+            "turn_failed",
+            conversation=conversation_id,
+            inbox=first.id,
+            event=first.event["kind"],
+            cause=type(error).__name__,
+            where=_where(error),
+            given_up=give_up,
+        )
+        await self._bus.ring("turns", [conversation_id], 0.0 if give_up else 0.5 * 2**first.attempts)
+        await self._bus.ring("sends", [conversation_id] if give_up else [])
+
+
+def _subject(chat: _Chat) -> Subject:
+    """Whose facts the next event needs: the person that it names (a job has proven them), else whom the chat has proven."""
+    event = chat.happenings[0].event if chat.happenings else None
+    named = event.person_id if isinstance(event, ev.JobFinished | ev.Notice) else None
+    return Subject(chat.row.id, chat.row.channel, chat.row.phone, named or chat.session.person_id)
+
+
+def _timers(session: Session, now: datetime) -> list[_Happening]:
+    due = sorted((due, name) for name, due in session.timers.items() if due <= now)
+    return [_Happening(ev.Timeout(name), (), "", when) for when, name in due]
+
+
+def _happenings(
+    rows: Sequence[inbox.Pending], understood: Mapping[int, ev.Understanding], now: datetime
+) -> tuple[list[_Happening], float | None]:
+    """The rows as events, photos of one album or burst merged; and, if the newest of them is too fresh to know that the
+    album is whole, the seconds to wait (it and what follows are then left for later)."""
+    found: list[_Happening] = []
+    open_group: str | None = None
+    for row in rows:
+        event = ev.from_json(row.event)
+        if isinstance(event, ev.Text):
+            event = replace(event, understanding=understood.get(row.id))
+        group = _group(row, event)
+        if group is not None and group == open_group and isinstance(event, ev.Photos):
+            last = found[-1]
+            assert isinstance(last.event, ev.Photos)  # noqa: S101 - only photos open a group
+            merged = ev.Photos(last.event.photos + event.photos, last.event.caption or event.caption, event.group)
+            found[-1] = _Happening(merged, (*last.rows, row.id), row.message_ref, row.received_at)
+        else:
+            found.append(_Happening(event, (row.id,), row.message_ref, row.received_at))
+        open_group = group
+    if found and open_group is not None:
+        wait = (found[-1].received_at + PHOTOS_SETTLE - now).total_seconds()
+        if wait > 0:
+            return found[:-1], wait
+    return found, None
+
+
+def _group(row: inbox.Pending, event: ev.Event) -> str | None:
+    """What a photo belongs together with; WhatsApp sends an album as single messages without a common mark."""
+    if not isinstance(event, ev.Photos):
+        return None
+    if event.group:
+        return event.group
+    return "burst" if row.channel in BURSTS_WITHOUT_GROUP else None
+
+
+def _where(error: BaseException) -> str:
+    """File, line and function where an error arose: a cause for the operator without any value in it."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return "unknown"
+    code = trace.tb_frame.f_code
+    return f"{code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno} {code.co_name}"
