@@ -23,8 +23,6 @@ SLOW_AFTER = timedelta(seconds=6)
 STALE_AFTER = timedelta(hours=24)
 OFFER_HUMAN_AFTER = 3
 MOST_HOPS = 40
-# Dialogs that are about other dialogs: they make room for whatever is opened, and nobody is asked to resume them.
-PASSING = frozenset({MENU, "clarify", "resume", "cancel"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +92,7 @@ class _Run:
             self._open(Call(MENU, {"welcome": True}))
         elif top is None:
             self._from_rest(event)
-        elif self._stale(event) and top.dialog not in PASSING:
+        elif self._stale(event) and not DIALOGS[top.dialog].passing:
             self._open(self._offer_to_resume(after_pause=True))
         else:
             self._answer(event)
@@ -237,7 +235,11 @@ class _Run:
             return False
         if found.intent in SMALL_TALK:
             self.says.append(Say(f"small_talk.{found.intent}"))
-            self._reenter()
+            top = self.session.top
+            if found.intent == "thanks" and top is not None and DIALOGS[top.dialog].passing:
+                self._apply(Next(finished=True))
+            else:
+                self._reenter()
             return True
         wish = INTENTS.get(found.intent)
         if wish is None:
@@ -374,8 +376,8 @@ class _Run:
             self._return_to(call, len(names) - 1 - names[::-1].index(call.dialog))
             return
         stack = self.session.stack
-        if not called and stack and stack[-1].dialog in PASSING:
-            stack = stack[:-1]
+        if not called and stack and DIALOGS[stack[-1].dialog].passing:
+            stack = _without_group(stack)
         frame = Frame(dialog.name, dialog.start, dict(call.answers), called=called)
         self.opened_now.add(dialog.name)
         self.session = replace(self.session, stack=(*stack, frame), misses=0)

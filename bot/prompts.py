@@ -127,13 +127,18 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Dialog:
-    """One journey. `title` completes "Mau melanjutkan …?"; `on` handles outcomes of commands that no step waits for."""
+    """One journey. `title` completes "Mau melanjutkan …?"; `on` handles outcomes of commands that no step waits for.
+
+    `passing`: nothing is lost when it is left. It makes room for whatever is opened, thanks end it, its buttons work as
+    long as no other question was asked, and nobody is asked to resume it.
+    """
 
     name: str
     start: str
     steps: Mapping[str, Step]
     title: Say
     on: Mapping[str, Callable[[Scene, JobFinished], Next]] = field(default_factory=dict)
+    passing: bool = False
 
 
 def go(step: str, *says: Say, **put: Any) -> Next:

@@ -45,6 +45,6 @@ def _clarify_taken(scene: Scene, value: str) -> Next:
     return switch("menu")
 
 
-RESUME = Dialog("resume", "ask", {"ask": Step(_resume, _resume_taken)}, title=Say("flow.title"))
-CANCEL = Dialog("cancel", "ask", {"ask": Step(_cancel, _cancel_taken)}, title=Say("flow.title"))
-CLARIFY = Dialog("clarify", "ask", {"ask": Step(_clarify, _clarify_taken)}, title=Say("flow.title"))
+RESUME = Dialog("resume", "ask", {"ask": Step(_resume, _resume_taken)}, title=Say("flow.title"), passing=True)
+CANCEL = Dialog("cancel", "ask", {"ask": Step(_cancel, _cancel_taken)}, title=Say("flow.title"), passing=True)
+CLARIFY = Dialog("clarify", "ask", {"ask": Step(_clarify, _clarify_taken)}, title=Say("flow.title"), passing=True)

@@ -68,4 +68,5 @@ MENU = Dialog(
         "more": Step(_more, _more_chosen, to=("choose",)),
     },
     title=Say("menu.title"),
+    passing=True,
 )
