@@ -116,7 +116,11 @@ def may_appeal(
 def may_act(
     act: Act, actor: Actor, owner: str, now: datetime, *, level: Level, delegation: Delegation | None = None
 ) -> Ruling:
-    """Whether `actor` may do `act` with the record of `owner`, who is verified at `level`."""
+    """Whether `actor` may do `act` with the record of `owner`, who is verified at `level`.
+
+    Officers and keys of the API act for nobody: what they may do on their own (review, record, read) is a right of
+    their role, asked elsewhere.
+    """
     if act is Act.APPEAL_MISUSED_NIK:
         return Ruling("owner_only")
     if actor.role is Role.OWNER:
