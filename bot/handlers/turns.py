@@ -275,7 +275,7 @@ class TurnWorker:
             inbox=first.id,
             event=first.event["kind"],
             cause=type(error).__name__,
-            where=_where(error),
+            where=where(error),
             given_up=give_up,
         )
         await self._bus.ring("turns", [conversation_id], 0.0 if give_up else 0.5 * 2**first.attempts)
@@ -330,7 +330,7 @@ def _group(row: inbox.Pending, event: ev.Event) -> str | None:
     return "burst" if row.channel in BURSTS_WITHOUT_GROUP else None
 
 
-def _where(error: BaseException) -> str:
+def where(error: BaseException) -> str:
     """File, line and function where an error arose: a cause for the operator without any value in it."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
