@@ -11,9 +11,16 @@ from backend.domain.digits import fold
 from backend.domain.nik import mask_digits
 
 AccountProblemKind = Literal[
-    "empty", "no_bank", "several_banks", "no_number", "letters", "too_short", "too_long", "looks_like_nik",
+    "empty",
+    "no_bank",
+    "several_banks",
+    "no_number",
+    "letters",
+    "too_short",
+    "too_long",
+    "looks_like_nik",
     "looks_like_card",
-]  # fmt: skip
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,7 @@ class Account:
 
     @property
     def masked(self) -> str:
-        """"BRI ***********2345"."""
+        """As it may be shown: "BRI ***********2345"."""
         return f"{self.bank} {mask_digits(self.number)}"
 
 

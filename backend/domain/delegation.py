@@ -18,9 +18,19 @@ from backend.domain.levels import NEEDED, Act, Level, reaches
 FRESH = timedelta(minutes=15)
 
 Refusal = Literal[
-    "owner_only", "other_person", "no_face", "face_of_other", "face_not_fresh", "face_for_other_appeal",
-    "face_from_other_chat", "face_used", "level_too_low", "no_delegation", "delegation_ended", "act_not_delegated",
-]  # fmt: skip
+    "owner_only",
+    "other_person",
+    "no_face",
+    "face_of_other",
+    "face_not_fresh",
+    "face_for_other_appeal",
+    "face_from_other_chat",
+    "face_used",
+    "level_too_low",
+    "no_delegation",
+    "delegation_ended",
+    "act_not_delegated",
+]
 
 
 class Role(StrEnum):
@@ -135,9 +145,7 @@ def may_act(
     return Ruling() if reaches(level, NEEDED[act]) else Ruling("level_too_low")
 
 
-def _not_delegated(
-    act: Act, actor: Actor, owner: str, now: datetime, delegation: Delegation | None
-) -> Refusal | None:
+def _not_delegated(act: Act, actor: Actor, owner: str, now: datetime, delegation: Delegation | None) -> Refusal | None:
     if delegation is None or (delegation.citizen, delegation.facilitator) != (owner, actor.person):
         return "no_delegation"
     if not delegation.holds(now):

@@ -39,8 +39,12 @@ def parse_kk(text: str, *, nik: str = "") -> Kk | KkProblem:
 
     `nik` is the NIK given before. The same number again, or a day above 40 (which only a woman's NIK has), is a NIK.
     """
-    found = find_number(text, ("kk", "nomor", "no"), LENGTH)
+    found = find_number(text, ("kk", "nik", "nomor", "no"), LENGTH)
     digits, count = found.digits, len(found.digits)
+    for number in found.whole[1:] and found.whole:
+        reading = _read(number, nik)
+        if isinstance(reading, Kk):
+            return reading
     if found.letters:
         return KkProblem("letters", count)
     if count == 0:
@@ -49,8 +53,12 @@ def parse_kk(text: str, *, nik: str = "") -> Kk | KkProblem:
         return KkProblem("too_short" if count < LENGTH else "too_long", count)
     if len(set(digits)) == 1:
         return KkProblem("all_same", count)
+    return _read(digits, nik)
+
+
+def _read(digits: str, nik: str) -> Kk | KkProblem:
     if not possible_dates(digits):
-        return KkProblem("impossible_date", count)
+        return KkProblem("impossible_date", LENGTH)
     if digits == nik or split_date(digits)[3]:
-        return KkProblem("looks_like_nik", count)
+        return KkProblem("looks_like_nik", LENGTH)
     return Kk(digits, f"{digits[:2]}.{digits[2:4]}.{digits[4:6]}")

@@ -21,14 +21,20 @@ def clean_name(name: str) -> str:
 
 
 def title_name(name: str) -> str:
-    """"SITI AMINAH" -> "Siti Aminah"; keeps "Nur'aini", "Al-Amin", "bin" and degrees behind a comma as they are."""
+    """The usual way of writing it: "SITI AMINAH" -> "Siti Aminah".
+
+    Keeps "Nur'aini", "Al-Amin", "bin", and degrees behind a comma as they are.
+    """
     person, comma, degrees = clean_name(name).partition(",")
     words = [word.lower() if i and word.lower() in _SMALL else _title(word) for i, word in enumerate(person.split())]
     return " ".join(words) + comma + degrees
 
 
 def mask_name(name: str) -> str:
-    """"Siti Aminah" -> "S*** A*****". A word of one letter is hidden wholly: shown, it would be the full word."""
+    """What a stranger may see: "Siti Aminah" -> "S*** A*****".
+
+    A word of one letter is hidden wholly: shown, it would be the full word.
+    """
     return " ".join(_mask(word) for word in title_name(name).partition(",")[0].split())
 
 

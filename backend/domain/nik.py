@@ -23,7 +23,7 @@ _WOMEN = 40
 Sex = Literal["male", "female"]
 NikProblemKind = Literal[
     "empty", "letters", "too_short", "too_long", "all_same", "impossible_date", "looks_like_kk", "under_age"
-]  # fmt: skip
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def parse_nik(text: str, today: date, *, insisted: bool = False) -> Nik | NikPro
     `insisted`: the same number was sent again after we asked. Then a reading as a person of 100 to 109 years is taken
     where the first time a KK number or a child was far more likely.
     """
-    found = find_number(text, ("nik", "ktp", "nomor", "no"), LENGTH)
+    found = find_number(text, ("nik", "ktp", "kk", "nomor", "no"), LENGTH)
     count = len(found.digits)
     for number in found.whole[1:] and found.whole:
         reading = _read(number, today, insisted)

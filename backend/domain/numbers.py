@@ -57,17 +57,17 @@ def fresh_code(random: Chooser) -> str:
 
 
 def registration_number(code: str) -> str:
-    """"7K2M93" -> "PRL-7K2M-93"."""
+    """Such as "7K2M93" -> "PRL-7K2M-93"."""
     return str(PublicNumber(NumberKind.REGISTRATION, code))
 
 
 def appeal_number(code: str) -> str:
-    """"7K2M93" -> "SGH-7K2M-93"."""
+    """Such as "7K2M93" -> "SGH-7K2M-93"."""
     return str(PublicNumber(NumberKind.APPEAL, code))
 
 
 def ticket_number(code: str) -> str:
-    """"7K2M93" -> "TKT-7K2M-93"."""
+    """Such as "7K2M93" -> "TKT-7K2M-93"."""
     return str(PublicNumber(NumberKind.TICKET, code))
 
 

@@ -25,7 +25,7 @@ class Phone:
 
     @property
     def masked(self) -> str:
-        """"**********7890"."""
+        """All but the last four digits hidden: "**********7890"."""
         return mask_digits(self.e164)
 
 

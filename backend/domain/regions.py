@@ -41,7 +41,7 @@ def level_of(code: str) -> RegionLevel:
 
 
 def parent_of(code: str) -> str:
-    """"35.10.16" -> "35.10"; "" for a province."""
+    """The region around it: "35.10.16" -> "35.10"; "" for a province."""
     return code.rpartition(".")[0]
 
 

@@ -38,5 +38,5 @@ def _terms(file: ComponentsFile) -> Terms:
 
 
 def _order(version: str) -> tuple[int, ...]:
-    """"2025-10" comes after "2025-9"."""
+    """A key to sort by: "2025-10" comes after "2025-9"."""
     return tuple(int(part) for part in version.split("-"))

@@ -73,6 +73,14 @@ class Reason:
     evidence: tuple[str, ...] = ()
     contestable: bool = False
 
+    @property
+    def params(self) -> dict[str, Any]:
+        """What the texts of this reason take, fit for JSON; figures and words only, the day in ISO form."""
+        shown = {"value": self.value, "limit": self.limit}
+        figures = {name: value for name, value in shown.items() if isinstance(value, int | float | str)}
+        found = {name: value for name, value in figures.items() if not isinstance(value, bool)}
+        return {**found, "owner": self.owner, **({"as_of": self.as_of.isoformat()} if self.as_of else {})}
+
     def to_json(self) -> dict[str, Any]:
         return {
             "code": self.code,

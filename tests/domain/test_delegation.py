@@ -16,9 +16,7 @@ APPEAL = "SGH-7K2M-93"
 SELF = Actor(Role.OWNER, OWNER, chat="chat-1")
 FACE = FaceProof(OWNER, Level.CHAT_PRECHECK, NOW - timedelta(minutes=2), chat="chat-1", purpose=APPEAL)
 FACILITATOR = Actor(Role.FACILITATOR, HELPER, chat="chat-2")
-DELEGATION = Delegation(
-    OWNER, HELPER, frozenset(Act), since=NOW - timedelta(hours=1), until=NOW + timedelta(days=30)
-)  # fmt: skip
+DELEGATION = Delegation(OWNER, HELPER, frozenset(Act), since=NOW - timedelta(hours=1), until=NOW + timedelta(days=30))
 
 
 def misused(actor: Actor = SELF, face: FaceProof | None = FACE, level: Level = Level.IN_PERSON) -> Ruling:

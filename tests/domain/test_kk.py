@@ -16,7 +16,9 @@ def test_residents(nik: str, kk: str) -> None:
     assert parse_kk(nik, nik=nik) == KkProblem("looks_like_nik", 16)
 
 
-@pytest.mark.parametrize("text", ["KK: 3510 1601 0110 0001", "no kk 3510160101100001", "kk3510160101100001"])
+@pytest.mark.parametrize(
+    "text", ["KK: 3510 1601 0110 0001", "no kk 3510160101100001", "kk3510160101100001", f"NIK {SITI}\nKK {SITI_KK}"]
+)
 def test_ways_of_writing_one_kk(text: str) -> None:
     parsed = parse_kk(text, nik=SITI)
     assert isinstance(parsed, Kk)

@@ -73,6 +73,7 @@ def test_ways_of_writing_one_nik(text: str) -> None:
         ("3510163002870001", "impossible_date", 16),
         ("3510162902870001", "impossible_date", 16),
         (SITI_KK, "looks_like_kk", 16),
+        (f"KK{SITI_KK}", "looks_like_kk", 16),
         ("3510162211260001", "looks_like_kk", 16),
         ("3510164502120001", "under_age", 16),
     ],

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
+from pathlib import Path
+from typing import Any
+
+import yaml
 
 from backend.policy.values import Datum
 
+Inputs = Mapping[str, Datum]
+RESIDENTS = Path(__file__).parents[2] / "backend" / "sandbox" / "residents.yaml"
 AS_OF = date(2026, 11, 12)
 
 # What is true of somebody about whom the residents' list says nothing else.
@@ -32,6 +39,14 @@ OWNERS = {
     "police": "civil_service",
     "nik_active": "ikd",
 }
+# How far each can prove to be the owner of their NIK: without an active IKD only an officer can say so.
+_LEVELS = {
+    "active": "chat_precheck",
+    "timeout": "chat_precheck",
+    "inactive": "none",
+    "blocked": "none",
+    "none": "in_person",
+}
 
 
 def person(**values: bool | int | str | tuple[str, ...] | None) -> dict[str, Datum]:
@@ -40,20 +55,40 @@ def person(**values: bool | int | str | tuple[str, ...] | None) -> dict[str, Dat
     return {name: Datum(value, OWNERS.get(name, "perlinsos"), AS_OF) for name, value in merged.items()}
 
 
-BANYUWANGI, BALIKPAPAN = "35.10.16", "64.71.05"
+def _residents() -> dict[str, dict[str, Any]]:
+    listed = yaml.safe_load(RESIDENTS.read_text(encoding="utf-8"))
+    return {entry["name"]: entry for entry in listed}
 
-SITI = person(decile=1, power_va=450, income=900_000, components=("sd",))
-BAMBANG = person(decile=2, power_va=2200, income=1_500_000, components=("smp",))
-SUMIATI = person(decile=1, power_va=900, income=9_800_000, components=("lansia",))
-NURHAYATI = person(decile=2, power_va=900, income=1_200_000, account_turnover=187_000_000, components=("balita",))
-ANDI = person(verification_level="none", decile=2, power_va=450, income=1_100_000, components=("sd",))
-PONIRAH = person(verification_level="in_person", decile=1, power_va=450, income=0, components=("lansia",))
-AGUS = person(decile=5, power_va=1300, income=2_900_000, components=("sd",))
-RAHMAWATI = person(decile=4, power_va=2200, income=6_500_000, components=())
-SLAMET = person(
-    nik_active=False, verification_level="none", decile=1, power_va=450, income=800_000, components=("sma",)
-)
-AMINAH = person(kk_registered_by_other=True, decile=1, power_va=450, income=900_000, components=("sd",))
-JOKO_UNANSWERED = person(nik_active=None, decile=1, power_va=450, income=700_000, components=("sd",))
-JOKO_LATER = person(decile=1, power_va=450, income=700_000, components=("sd",))
-WAHYUNI = person(decile=2, power_va=900, income=1_000_000, components=("sd", "smp"), pkh_recipient=True)
+
+_BY_NAME = _residents()
+
+
+def resident(name: str, **more: bool | int | str | tuple[str, ...] | None) -> dict[str, Datum]:
+    """The inputs of a resident of the list; a family card counts as taken when it stands there before them."""
+    entry = _BY_NAME[name]
+    before = list(_BY_NAME)[: list(_BY_NAME).index(name)]
+    values: dict[str, bool | int | str | tuple[str, ...] | None] = {
+        "decile": entry["decile"],
+        "power_va": entry["power_va"],
+        "income": entry["income"],
+        "account_turnover": entry.get("account_turnover", 0),
+        "components": tuple(entry["components"]),
+        "verification_level": _LEVELS[entry["ikd"]],
+        "nik_active": entry["ikd"] != "blocked",
+        "kk_registered_by_other": any(_BY_NAME[other]["kk"] == entry["kk"] for other in before),
+        "pkh_recipient": entry.get("pkh") == "imported",
+    }
+    return person(**{**values, **more})
+
+
+def home(name: str) -> str:
+    """The district of a resident: they still live where they were first registered."""
+    nik = _BY_NAME[name]["nik"]
+    return f"{nik[:2]}.{nik[2:4]}.{nik[4:6]}"
+
+
+BANYUWANGI = "35.10.16"
+SITI = resident("Siti Aminah")
+BAMBANG = resident("Bambang Sutrisno")
+SUMIATI = resident("Sumiati")
+AMINAH = resident("Aminah Siti")

@@ -86,6 +86,7 @@ def test_a_household_that_dtsen_does_not_list_waits() -> None:
 
 def test_without_consent_nothing_else_is_looked_at() -> None:
     assert outcome(consent_data_access=False, nik_active=False, power_va=None) == ("waiting", ["consent_missing"])
+    assert outcome(consent_data_access=False, decile=0) == ("waiting", ["consent_missing"])
 
 
 def test_who_has_not_proven_to_be_the_owner_learns_nothing_of_other_registrations() -> None:
@@ -216,6 +217,13 @@ def test_an_upheld_appeal_never_makes_it_worse(values: dict[str, bool | int | st
     hit = {code for code, result in before.results if result == "hit"}
     assert {code for code, result in after.results if result == "hit"} <= hit
     assert after.reasons
+
+
+def test_a_reason_hands_over_what_its_texts_take() -> None:
+    refused = evaluate(RULES, s.BAMBANG, region=HOME).reasons[0]
+    assert refused.params == {"value": 2200, "limit": 1300, "owner": "PLN", "as_of": "2026-11-12"}
+    doubled = evaluate(RULES, s.AMINAH, region=HOME).reasons[0]
+    assert doubled.params == {"owner": "Perlinsos", "as_of": "2026-11-12"}
 
 
 def test_a_reason_survives_json() -> None:
