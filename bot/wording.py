@@ -29,7 +29,8 @@ class Wording(string.Formatter):
 
     `va` "1.300 VA", `rp` "Rp1.500.000", `number` "1.500", `date` "22 November 2026" (date, datetime or ISO text), `time`
     "08.00" in the service's zone, `mask` keeps the stars of a masked name; for lists of texts `bullets`, `lines`
-    (numbered) and `and` ("a, b, dan c"). Without a specification text is cleaned (`clean`), since people may have typed it.
+    (numbered), `paragraphs` and `and` ("a, b, dan c"). Without a specification text is cleaned (`clean`), since people
+    may have typed it.
     """
 
     def __init__(self, locale: Locale, zone: ZoneInfo) -> None:
@@ -45,6 +46,7 @@ class Wording(string.Formatter):
             "mask": lambda value: clean(value, keep="*"),
             "bullets": lambda items: "\n".join(f"• {self._plain(item)}" for item in items),
             "lines": lambda items: "\n".join(f"{n}. {self._plain(item)}" for n, item in enumerate(items, 1)),
+            "paragraphs": lambda items: "\n\n".join(self._plain(item) for item in items),
             "and": lambda items: format_list([self._plain(item) for item in items], locale=locale),
         }
 

@@ -1,0 +1,285 @@
+"""The appeal: which reasons are contested, evidence, own words, the owner's face, then a number.
+
+When a NIK was used by somebody else only its owner passes, by a face check made for this very appeal, and says which data
+are not theirs. Nothing is filed before the person has read the summary and agreed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from backend.domain.appeals import answer_due
+from backend.domain.delegation import FRESH
+from backend.domain.numbers import appeal_number
+from bot.dialogs.case import (
+    ONGOING,
+    appeal_of,
+    appeal_options,
+    appeal_state,
+    contestable,
+    may_still_appeal,
+    of_kind,
+    owner,
+    short,
+)
+from bot.effects import Option, Record, Say
+from bot.prompts import Ask, Call, Dialog, Entered, Next, Scene, Step, done, go, option, quiet, switch
+
+SHOWN_OF_STATEMENT = 160
+
+
+def _identify(_scene: Scene) -> Call:
+    return Call("identify", {"purpose": "appeal"})
+
+
+def _identified(scene: Scene, value: Any) -> Next:
+    if value != "proven":
+        return done(result=value)
+    # A face matched in this very turn counts for this appeal; one from an earlier day does not.
+    return go("check", matched_here=scene.proven_at == scene.now)
+
+
+# --- may it be contested at all --------------------------------------------------------------------------------------
+
+
+def _check(scene: Scene) -> Entered:
+    """Straight to the reasons, or to why there is nothing to contest, always with a way to a human."""
+    if owner(scene) is None:
+        return go("identify")
+    appeal = appeal_of(scene.facts)
+    if appeal is not None and appeal.status in ONGOING:
+        return go("withdraw" if scene.get("withdrawing") else "open")
+    hindrance = _hindrance(scene)
+    if hindrance:
+        return go("stuck", hindrance=hindrance)
+    if scene.get("misused"):
+        return go("not_mine")
+    return go("reasons")
+
+
+def _hindrance(scene: Scene) -> str:
+    registration, decision, appeal = scene.facts.registration, scene.facts.decision, appeal_of(scene.facts)
+    if registration is None:
+        return "no_registration"
+    if decision is None or decision.outcome == "waiting":
+        return "no_decision"
+    if decision.outcome == "eligible":
+        return "accepted"
+    if appeal is not None and appeal.status == "decided":
+        return "decided"
+    if not may_still_appeal(decision, scene.facts.today):
+        return "too_late"
+    if not contestable(decision):
+        return "nothing_contestable"
+    return ""
+
+
+def _stuck(scene: Scene) -> Entered:
+    hindrance, decision = scene.get("hindrance"), scene.facts.decision
+    if hindrance == "decided":
+        appeal = appeal_of(scene.facts)
+        if appeal is None:
+            return go("check")
+        return Ask(appeal_state(appeal), appeal_options(appeal))
+    params: dict[str, Any] = {}
+    if hindrance == "too_late" and decision is not None and decision.appeal_until is not None:
+        params["until"] = decision.appeal_until.isoformat()
+        return Ask(Say("appeal.stuck_too_late", params), (option("handover"), option("enough", "status.option_enough")))
+    first = (option("registration"),) if hindrance == "no_registration" else ()
+    return Ask(Say(f"appeal.stuck_{hindrance}"), (*first, option("handover"), option("enough", "status.option_enough")))
+
+
+def _leave(scene: Scene, value: str) -> Next:
+    if value == "enough":
+        return done(Say("appeal.bye"))
+    if value != "handover":
+        return switch(value)
+    appeal = appeal_of(scene.facts)
+    return switch("handover", about=appeal.number if appeal is not None else "")
+
+
+# --- one that is open already ----------------------------------------------------------------------------------------
+
+
+def _open(scene: Scene) -> Entered:
+    appeal = appeal_of(scene.facts)
+    if owner(scene) is None or appeal is None or appeal.status not in ONGOING:
+        return go("check")
+    return Ask(appeal_state(appeal), appeal_options(appeal))
+
+
+def _open_taken(scene: Scene, value: str) -> Next:
+    if value == "withdraw":
+        return go("withdraw")
+    return switch("appeal_news") if value == "answer" else _leave(scene, value)
+
+
+def _withdraw(scene: Scene) -> Entered:
+    appeal = appeal_of(scene.facts)
+    if owner(scene) is None or appeal is None or appeal.status not in ONGOING:
+        return go("check", withdrawing=False)
+    say = Say("appeal.withdraw", {"number": appeal.number})
+    return Ask(say, (option("yes", "appeal.option_withdraw"), option("no", "appeal.option_keep")))
+
+
+def _withdraw_taken(scene: Scene, value: str) -> Next:
+    appeal = appeal_of(scene.facts)
+    if value == "no" or appeal is None:
+        return done(Say("appeal.kept"))
+    said = Say("appeal.withdrawn", {"number": appeal.number})
+    return done(said).doing(Record("appeal.withdraw", {"appeal_id": appeal.id}))
+
+
+# --- what is contested -----------------------------------------------------------------------------------------------
+
+
+def _reasons(scene: Scene) -> Entered:
+    if _hindrance(scene) or scene.facts.decision is None:
+        return go("check")
+    reasons = [Option(reason.code, short(reason)) for reason in contestable(scene.facts.decision)]
+    every = (option("all", "appeal.option_all"),) if len(reasons) > 1 else ()
+    misused = option("misused", "appeal.option_misused")
+    say = Say("appeal.which_reasons" if every else "appeal.which_reason")
+    return Ask(say, (*reasons, *every, misused), many=True, help=Say("appeal.help_reasons"))
+
+
+def _reasons_taken(scene: Scene, value: list[str]) -> Next:
+    decision = scene.facts.decision
+    if "misused" in value or decision is None:
+        return go("not_mine", misused=True)
+    codes = [reason.code for reason in contestable(decision)]
+    return go("evidence", misused=False, reasons=codes if "all" in value else [c for c in codes if c in value])
+
+
+def _not_mine(scene: Scene) -> Entered:
+    """Which data come from the other person. Also asked when there is only one: its owner says so, we do not guess."""
+    if _hindrance(scene) or scene.facts.decision is None:
+        return go("check")
+    reasons = [Option(reason.code, short(reason)) for reason in of_kind(scene.facts.decision, "against")]
+    every = (option("all", "appeal.option_all"),) if len(reasons) > 1 else ()
+    none = option("back", "appeal.option_all_mine")
+    return Ask(Say("appeal.not_mine"), (*reasons, *every, none), many=True, help=Say("appeal.help_not_mine"))
+
+
+def _not_mine_taken(scene: Scene, value: list[str]) -> Next:
+    decision = scene.facts.decision
+    if "back" in value or decision is None:
+        return go("reasons", misused=False)
+    codes = [reason.code for reason in of_kind(decision, "against")]
+    chosen = codes if "all" in value else [c for c in codes if c in value]
+    return go("evidence", misused=True, reasons=chosen, not_mine=chosen)
+
+
+# --- evidence, face, summary -----------------------------------------------------------------------------------------
+
+
+def _evidence(scene: Scene) -> Call:
+    before = {"photos": scene.get("photos", []), "before": scene.get("statement", "")}
+    return Call("evidence", {"reasons": scene.get("reasons"), "misused": scene.get("misused"), **before})
+
+
+def _evidence_taken(scene: Scene, value: Any) -> Next:
+    said = {"photos": value["photos"], "statement": value["statement"]}
+    return go("summary" if _face_is_fresh(scene) else "face", **said)
+
+
+def _face_is_fresh(scene: Scene) -> bool:
+    """Whether the owner's face was matched for this appeal, and not so long ago that the phone may have changed hands."""
+    matched = scene.get("matched_for_appeal") or (scene.get("matched_here") and not scene.get("misused"))
+    return bool(matched) and scene.proven_at is not None and scene.now - scene.proven_at <= FRESH
+
+
+def _face(scene: Scene) -> Call:
+    return Call("selfie", {"act": "appeal"})
+
+
+def _face_taken(scene: Scene, value: Any) -> Next:
+    """Without a match nothing is filed, and the draft stays. Where the face check has said why, only that is added."""
+    if value == "match" and owner(scene) is not None:
+        return go("summary", matched_for_appeal=True)
+    following = go("face_failed", matched_for_appeal=False)
+    if value in {"failed", "later", "no_consent"}:
+        return replace(following.saying(Say("appeal.draft_kept")), silent=True)
+    return following
+
+
+def _face_failed(_scene: Scene) -> Ask:
+    return Ask(
+        Say("appeal.face_failed"),
+        (option("try_again", "appeal.option_try_again"), option("handover"), option("later", "appeal.option_later")),
+    )
+
+
+def _face_failed_taken(_scene: Scene, value: str) -> Next:
+    if value == "later":
+        return quiet().saying(Say("appeal.draft_kept"))
+    return go("face") if value == "try_again" else Next(open=Call("handover", {"reason": "face"}))
+
+
+def _summary(scene: Scene) -> Entered:
+    if _hindrance(scene) or owner(scene) is None:
+        return go("check")
+    statement = scene.get("statement") or ""
+    shown = statement if len(statement) <= SHOWN_OF_STATEMENT else statement[:SHOWN_OF_STATEMENT].rstrip() + "…"
+    params = {
+        "reasons": [Say(f"reasons.{code}.short") for code in scene.get("reasons")],
+        "count": len(scene.get("photos", [])),
+        "statement": shown if shown else Say("appeal.no_statement"),
+    }
+    options = (
+        option("yes", "appeal.option_file"),
+        option("change", "appeal.option_change"),
+        option("no", "options.yes_cancel"),
+    )
+    return Ask(Say("appeal.summary_misused" if scene.get("misused") else "appeal.summary", params), options)
+
+
+def _summary_taken(scene: Scene, value: str) -> Next:
+    if value == "change":
+        return go("evidence")
+    if value == "no":
+        return done(Say("appeal.not_filed"))
+    if not _face_is_fresh(scene):
+        return go("face", Say("appeal.face_again"))
+    return _file(scene)
+
+
+def _file(scene: Scene) -> Next:
+    decision = scene.facts.decision
+    if decision is None:
+        return go("check")
+    misused = bool(scene.get("misused"))
+    appeal = {
+        "code": scene.facts.code,
+        "decision_id": decision.id,
+        "kind": "nik_misused" if misused else "data_wrong",
+        "reasons": scene.get("reasons"),
+        "statement": scene.get("statement") or "",
+        "photos": scene.get("photos", []),
+        "not_mine": scene.get("not_mine", []) if misused else [],
+    }
+    number = appeal_number(scene.facts.code)
+    due = answer_due(scene.facts.today)
+    said = Say("appeal.filed", {"number": number, "at": scene.facts.today.isoformat(), "due": due.isoformat()})
+    return done(said).doing(Record("appeal.file", appeal))
+
+
+APPEAL = Dialog(
+    name="appeal",
+    start="identify",
+    title=Say("appeal.title"),
+    steps={
+        "identify": Step(_identify, _identified, to=("check",)),
+        "check": Step(_check, to=("identify", "open", "withdraw", "stuck", "not_mine", "reasons")),
+        "stuck": Step(_stuck, _leave, to=("check",)),
+        "open": Step(_open, _open_taken, to=("check", "withdraw")),
+        "withdraw": Step(_withdraw, _withdraw_taken, to=("check",)),
+        "reasons": Step(_reasons, _reasons_taken, to=("check", "not_mine", "evidence")),
+        "not_mine": Step(_not_mine, _not_mine_taken, to=("check", "reasons", "evidence")),
+        "evidence": Step(_evidence, _evidence_taken, to=("face", "summary")),
+        "face": Step(_face, _face_taken, to=("summary", "face_failed")),
+        "face_failed": Step(_face_failed, _face_failed_taken, to=("face",)),
+        "summary": Step(_summary, _summary_taken, to=("check", "evidence", "face")),
+    },
+)
