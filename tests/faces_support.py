@@ -6,12 +6,13 @@ Every helper takes and gives encoded bytes, as a channel would.
 from __future__ import annotations
 
 import io
+import random
 import struct
 import zlib
 from functools import cache
 
 import pillow_heif
-from PIL import Image, ImageEnhance, ImageFilter
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont, ImageOps
 
 from backend.sandbox import portraits
 
@@ -104,6 +105,49 @@ def as_format(image: bytes, kind: str) -> bytes:
     buffer = io.BytesIO()
     picture_of(image).save(buffer, "HEIF" if kind == "HEIC" else kind)
     return buffer.getvalue()
+
+
+def ktp(face: bytes, *, grey: bool = False, share: float = 0.9, seed: int = 1) -> bytes:
+    """A photo of an ID card: pale blue, lines of text, a small portrait on the right; it fills `share` of the width."""
+    card = Image.linear_gradient("L").resize((1012, 638)).rotate(90, expand=True).resize((1012, 638))
+    card = ImageOps.colorize(card, (140, 190, 226), (186, 214, 232))
+    draw = ImageDraw.Draw(card)
+    font, dice = ImageFont.load_default(26), random.Random(seed)
+    draw.text((330, 18), "PROVINSI JAWA TIMUR", "black", ImageFont.load_default(30))
+    draw.text((300, 54), "KABUPATEN BANYUWANGI", "black", ImageFont.load_default(30))
+    draw.text((30, 104), "NIK  :  3510164503870001", "black", ImageFont.load_default(40))
+    for line, label in enumerate(_KTP_LABELS):
+        words = "".join(dice.choice("ABDEGIKLMNPRSTU ") for _ in range(dice.randint(12, 24)))
+        draw.text((30, 160 + 36 * line), f"{label:<18}", "black", font)
+        draw.text((270, 160 + 36 * line), f": {words}", "black", font)
+    original = picture_of(face)
+    # Passport framing: the face is about half as wide as the print.
+    draw.rectangle((735, 110, 985, 430), "#b03030")
+    left, top, right, bottom = _passport_frame(face)
+    card.paste(original.crop((left, top, right, bottom)).resize((230, 300)), (745, 120))
+    draw.text((770, 450), "BANYUWANGI", "black", ImageFont.load_default(22))
+    draw.text((780, 478), "17-08-2018", "black", ImageFont.load_default(22))
+    table = Image.new("RGB", (1400, 1000), (118, 88, 60))
+    width = int(1400 * share)
+    card = card.resize((width, width * 638 // 1012), Image.Resampling.LANCZOS)
+    table.paste(card, ((1400 - width) // 2, (1000 - card.height) // 2))
+    return jpeg_of(table.convert("L").convert("RGB") if grey else table)
+
+
+_KTP_LABELS = (
+    "Nama", "Tempat/Tgl Lahir", "Jenis kelamin", "Alamat", "    RT/RW", "    Kel/Desa", "    Kecamatan", "Agama",
+    "Status Perkawinan", "Pekerjaan", "Kewarganegaraan", "Berlaku Hingga",
+)  # fmt: skip
+
+
+def _passport_frame(image: bytes) -> tuple[int, int, int, int]:
+    name = next(name for name in portraits.NAMES if _same_framing(image, name))
+    scale = picture_of(image).width / 512
+    left, top, right, bottom = (edge * scale for edge in _FACES[name])
+    width = (right - left) * 1.9
+    centre_x, centre_y = (left + right) / 2, (top + bottom) / 2 - 0.05 * width
+    x, y = max(0.0, centre_x - width / 2), max(0.0, centre_y - width * 0.6)
+    return int(x), int(y), int(x + width), int(y + width * 1.3)
 
 
 def bomb(side: int = 30_000) -> bytes:

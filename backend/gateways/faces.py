@@ -37,6 +37,7 @@ __all__ = [
     "SelfieProblem",
     "SelfieVerdict",
     "compare",
+    "face_check",
     "score",
 ]
 
@@ -99,6 +100,15 @@ class FacePool:
         executor.shutdown(wait=False, cancel_futures=True)
         if self._executor is executor:
             self._executor = None
+
+
+def face_check(reference: bytes, selfie: bytes, turned: bytes | None = None) -> dict[str, object]:
+    """What `perlinsos face check` prints; see FaceEngine.check. Loads the models into the calling process: for a command
+    line, not for the server.
+    """
+    from backend.gateways.face_engine import FaceEngine
+
+    return FaceEngine().check(reference, selfie, turned)
 
 
 _engine: Any = None

@@ -59,11 +59,22 @@ def take_in(data: bytes, side: int = EVIDENCE_SIDE) -> Photo:
     The content decides what it is, not the name or type that came with it. JPEG, PNG, WebP, HEIC and a GIF of one frame
     are photos. Takes 20 to 300 ms of CPU: call it off the event loop (`FacePool.take_in`).
     """
+    picture = picture_of(data, side)
+    return Photo(_encoded(picture), picture.width, picture.height, hashlib.sha256(data).hexdigest())
+
+
+def picture_of(data: bytes, side: int) -> Image.Image:
+    """The pixels of `take_in`, for callers that measure and keep no photo: upright RGB. Raises NotAPhoto."""
     if len(data) > MAX_BYTES:
         raise NotAPhoto("too_large")
     _refuse_other_media(data)
-    picture = _upright(_decoded(data, side), side)
-    return Photo(_encoded(picture), picture.width, picture.height, hashlib.sha256(data).hexdigest())
+    return _upright(_decoded(data, side), side)
+
+
+def _fitting(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """`size` scaled so that the longer side is `side`. A JPEG draft asked for a square decodes four times too much."""
+    width, height = size
+    return max(1, width * side // max(size)), max(1, height * side // max(size))
 
 
 def legibility(photo: Photo) -> Legibility | None:
@@ -115,7 +126,7 @@ def _decoded(data: bytes, side: int) -> Image.Image:
         if picture.format in _MOVING_FORMATS and getattr(picture, "is_animated", False):
             raise NotAPhoto("animated")
         if isinstance(picture, JpegImageFile):
-            picture.draft("RGB", (side, side))
+            picture.draft("RGB", _fitting(picture.size, side))
         picture.load()
     except Image.DecompressionBombError:
         raise NotAPhoto("too_many_pixels") from None

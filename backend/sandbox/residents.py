@@ -30,7 +30,8 @@ class Resident:
     kk: str | None = field(repr=False)  # None: any family card is theirs (synthetic residents)
     name: str = field(repr=False)
     ikd: IkdState
-    story: str
+    story: str  # in English, for developers
+    cerita: str = ""  # the same in Indonesian, for trainers
     photo: Literal["collins", "hopper"] | None = None
     decile: int | None = None
     power_va: int | None = None
@@ -75,6 +76,10 @@ class Directory:
         if known is None and self._synthetic and birth_date_in(nik, today) is not None:
             return _made_up(nik)
         return known
+
+    def numbered(self, number: int) -> Resident | None:
+        """The resident with this place in the list, from 1 on."""
+        return self.residents[number - 1] if 1 <= number <= len(self.residents) else None
 
     def belongs(self, resident: Resident, kk: str) -> bool:
         """Whether this family card is the resident's. A synthetic resident has any, but not their own NIK."""

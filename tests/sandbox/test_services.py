@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from backend.crypto import KeyRing
 from backend.gateways import ikd as errors
 from backend.gateways.faces import FacePool
 from backend.gateways.http import HttpClient
@@ -17,31 +19,26 @@ from backend.gateways.sources import SourcesGateway
 from backend.sandbox.app import SandboxConfig, create_sandbox
 from backend.sandbox.residents import Resident, load_residents
 from tests import faces_support as pictures
-from tests.sandbox.conftest import NOW, Ciphers
-from tests.sandbox.serving import Served
+from tests.conftest import NOW
 
 SITI, BAMBANG, SUMIATI, NURHAYATI, ANDI, PONIRAH, AGUS, RAHMAWATI, SLAMET, AMINAH, JOKO, WAHYUNI = load_residents()
+Serve = Callable[[Callable[..., Any]], str]
+
 CONSENT = NOW - timedelta(minutes=3)
 
 
 @pytest.fixture
-async def http() -> AsyncIterator[HttpClient]:
-    async with HttpClient() as client:
-        yield client
+def gateway(sandbox: str, http: HttpClient) -> IkdGateway:
+    return IkdGateway(f"{sandbox}/ikd", http, timeout=5)
 
 
 @pytest.fixture
-def gateway(sandbox: Served, http: HttpClient) -> IkdGateway:
-    return IkdGateway(f"{sandbox.url}/ikd", http, timeout=5)
+def sources(sandbox: str, http: HttpClient) -> SourcesGateway:
+    return SourcesGateway(f"{sandbox}/sources", http, timeout=0.8, backoff=(0.01, 0.02))
 
 
-@pytest.fixture
-def sources(sandbox: Served, http: HttpClient) -> SourcesGateway:
-    return SourcesGateway(f"{sandbox.url}/sources", http, timeout=0.8, backoff=(0.01, 0.02))
-
-
-async def control(http: HttpClient, sandbox: Served, **change: object) -> None:
-    assert (await http.request("POST", f"{sandbox.url}/control", json=change)).status == 204
+async def control(http: HttpClient, sandbox: str, **change: object) -> None:
+    assert (await http.request("POST", f"{sandbox}/control", json=change)).status == 204
 
 
 async def test_a_nik_and_its_family_card_belong_together(gateway: IkdGateway) -> None:
@@ -104,8 +101,8 @@ async def test_each_reason_for_no_match_is_told_apart(
 
 
 @pytest.mark.parametrize("fault", ["timeout", "500", "429", "garbage", "drip"])
-async def test_a_fault_is_never_an_answer(gateway: IkdGateway, http: HttpClient, sandbox: Served, fault: str) -> None:
-    impatient = IkdGateway(f"{sandbox.url}/ikd", http, timeout=0.3)
+async def test_a_fault_is_never_an_answer(gateway: IkdGateway, http: HttpClient, sandbox: str, fault: str) -> None:
+    impatient = IkdGateway(f"{sandbox}/ikd", http, timeout=0.3)
     await control(http, sandbox, nik=SITI.nik, service="ikd", fault=fault, times=1, seconds=7)
     with pytest.raises(errors.IkdError) as caught:
         await impatient.look_up(SITI.nik, str(SITI.kk), CONSENT, "t-1")
@@ -116,33 +113,33 @@ async def test_a_fault_is_never_an_answer(gateway: IkdGateway, http: HttpClient,
     assert (await gateway.look_up(SITI.nik, str(SITI.kk), CONSENT, "t-2")).belongs
 
 
-async def test_a_slow_answer_is_an_answer(gateway: IkdGateway, http: HttpClient, sandbox: Served) -> None:
+async def test_a_slow_answer_is_an_answer(gateway: IkdGateway, http: HttpClient, sandbox: str) -> None:
     await control(http, sandbox, fault="slow", seconds=0.3)
     before = time.monotonic()
     assert (await gateway.look_up(SITI.nik, str(SITI.kk), CONSENT, "t-1")).belongs
     assert time.monotonic() - before >= 0.3
 
 
-async def test_joko_gets_no_answer_at_first_and_one_later(tmp_path: Path, faces: FacePool, http: HttpClient) -> None:
+async def test_joko_gets_no_answer_at_first_and_one_later(
+    tmp_path: Path, faces: FacePool, http: HttpClient, keyring: KeyRing, serve_app: Serve
+) -> None:
     time_passed = timedelta()
-    ciphers = Ciphers()
     config = SandboxConfig(synthetic=False, data_dir=tmp_path, silent_for_s=600, hold_s=5)
-    app = create_sandbox(config, seal=ciphers.seal, open_=ciphers.open, faces=faces, clock=lambda: NOW + time_passed)
-    with Served(app) as served:
-        gateway = IkdGateway(f"{served.url}/ikd", http, timeout=0.3)
-        for minutes in (0, 9):
-            time_passed = timedelta(minutes=minutes)
-            with pytest.raises(errors.Unavailable):
-                await gateway.look_up(JOKO.nik, str(JOKO.kk), CONSENT, "t-1")
-        time_passed = timedelta(minutes=10)
-        record = await gateway.look_up(JOKO.nik, str(JOKO.kk), CONSENT, "t-2")
+    app = create_sandbox(config, seal=keyring.seal, open_=keyring.open, faces=faces, clock=lambda: NOW + time_passed)
+    gateway = IkdGateway(f"{serve_app(app)}/ikd", http, timeout=0.3)
+    for minutes in (0, 9):
+        time_passed = timedelta(minutes=minutes)
+        with pytest.raises(errors.Unavailable):
+            await gateway.look_up(JOKO.nik, str(JOKO.kk), CONSENT, "t-1")
+    time_passed = timedelta(minutes=10)
+    record = await gateway.look_up(JOKO.nik, str(JOKO.kk), CONSENT, "t-2")
     assert (record.belongs, record.ikd) == (True, "active")
 
 
-async def test_an_activation_changes_what_ikd_says(gateway: IkdGateway, http: HttpClient, sandbox: Served) -> None:
+async def test_an_activation_changes_what_ikd_says(gateway: IkdGateway, http: HttpClient, sandbox: str) -> None:
     await control(http, sandbox, nik=ANDI.nik, ikd="active")
     assert (await gateway.look_up(ANDI.nik, str(ANDI.kk), CONSENT, "t-1")).ikd == "active"
-    assert (await http.request("DELETE", f"{sandbox.url}/control")).status == 204
+    assert (await http.request("DELETE", f"{sandbox}/control")).status == 204
     assert (await gateway.look_up(ANDI.nik, str(ANDI.kk), CONSENT, "t-2")).ikd == "inactive"
 
 
@@ -164,7 +161,7 @@ async def test_the_owners_know_what_the_story_says(sources: SourcesGateway) -> N
 
 @pytest.mark.parametrize("fault", ["timeout", "500", "429", "garbage", "drip"])
 async def test_one_owner_that_fails_costs_its_own_data_only(
-    sources: SourcesGateway, http: HttpClient, sandbox: Served, fault: str
+    sources: SourcesGateway, http: HttpClient, sandbox: str, fault: str
 ) -> None:
     await control(http, sandbox, service="pln", fault=fault, seconds=5)
     answers = await sources.ask(SITI.nik, "consent-7", "t-1")
@@ -173,7 +170,7 @@ async def test_one_owner_that_fails_costs_its_own_data_only(
 
 
 async def test_an_owner_that_fails_twice_is_asked_again(
-    sources: SourcesGateway, http: HttpClient, sandbox: Served
+    sources: SourcesGateway, http: HttpClient, sandbox: str
 ) -> None:
     await control(http, sandbox, service="pln", fault="500", times=2)
     answers = await sources.ask(SITI.nik, "consent-7", "t-1")
@@ -181,9 +178,9 @@ async def test_an_owner_that_fails_twice_is_asked_again(
     assert next(datum.value for datum in answers.data if datum.name == "power_va") == 450
 
 
-async def test_a_refused_question_does_not_repeat_the_nik(http: HttpClient, sandbox: Served) -> None:
+async def test_a_refused_question_does_not_repeat_the_nik(http: HttpClient, sandbox: str) -> None:
     question = {"nik": SITI.nik, "kk": "123", "consent_given_at": CONSENT.isoformat(), "transaction_id": "t"}
-    answer = await http.request("POST", f"{sandbox.url}/ikd/identity/look-up", json=question)
+    answer = await http.request("POST", f"{sandbox}/ikd/identity/look-up", json=question)
     assert (answer.status, answer.json()) == (400, {"error": "invalid_request", "fields": ["kk"]})
 
 
@@ -200,15 +197,13 @@ async def test_a_service_that_is_not_there_is_unavailable(http: HttpClient) -> N
 
 
 @pytest.fixture
-def synthetic(tmp_path: Path, faces: FacePool) -> Iterator[Served]:
-    ciphers = Ciphers()
+def synthetic(tmp_path: Path, faces: FacePool, keyring: KeyRing, serve_app: Serve) -> str:
     config = SandboxConfig(synthetic=True, data_dir=tmp_path)
-    with Served(create_sandbox(config, seal=ciphers.seal, open_=ciphers.open, faces=faces)) as served:
-        yield served
+    return serve_app(create_sandbox(config, seal=keyring.seal, open_=keyring.open, faces=faces))
 
 
-async def test_any_well_formed_nik_is_somebody_and_always_the_same(synthetic: Served, http: HttpClient) -> None:
-    gateway = IkdGateway(f"{synthetic.url}/ikd", http)
+async def test_any_well_formed_nik_is_somebody_and_always_the_same(synthetic: str, http: HttpClient) -> None:
+    gateway = IkdGateway(f"{synthetic}/ikd", http)
     consent = datetime.now(UTC)
     first = await gateway.look_up("6471015203910044", "6471011203910001", consent, "t-1")
     again = await gateway.look_up("6471015203910044", "6471011203910001", consent, "t-2")
@@ -217,5 +212,5 @@ async def test_any_well_formed_nik_is_somebody_and_always_the_same(synthetic: Se
     for malformed in ("6471017203910044", "9971015203910044", "6471015203910000"):
         with pytest.raises(errors.NikUnknown):
             await gateway.look_up(malformed, "6471011203910001", consent, "t-3")
-    sources = SourcesGateway(f"{synthetic.url}/sources", http)
+    sources = SourcesGateway(f"{synthetic}/sources", http)
     assert await sources.ask("6471015203910044", "c", "t-4") == await sources.ask("6471015203910044", "c", "t-5")
