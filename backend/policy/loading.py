@@ -51,7 +51,7 @@ def load_rule_sets(folder: Path = FOLDER) -> RuleSets:
     """All rule sets of a folder; raises `PolicyError` that lists every problem with its file and line."""
     files = read_files(folder)
     by_name = {f"{file.id} {file.version}": file for _, file in files.rule_sets}
-    problems: list[Problem] = []
+    problems = [] if files.rule_sets else [Problem(folder.name, 1, "there is no rule set in this folder")]
     loaded: list[tuple[Document, RuleSet]] = []
     for document, file in files.rule_sets:
         try:
@@ -127,6 +127,9 @@ class _Builder:
     def build(self) -> RuleSet:
         rules = self._rules()
         self._regions_covered()
+        effective = self.file.effective
+        if effective.until is not None and effective.until < effective.start:
+            self._complain(("effective",), "ends before it begins")
         if self.problems:
             raise PolicyError(self.problems)
         file = self.file
@@ -163,7 +166,11 @@ class _Builder:
                 self._complain(("thresholds", name, "table"), f"table {written.table} is not in this folder")
             by_region = {**(table.values if table else {}), **by_region}
         default = None if written.default is None else _frozen(written.default)
-        return Threshold(default, {code: _frozen(value) for code, value in by_region.items()})
+        values = {code: _frozen(value) for code, value in by_region.items()}
+        # An expression is tried out on one of them, so the others must be of its type.
+        if len({type(value) for value in [default, *values.values()] if value is not None}) > 1:
+            self._complain(("thresholds", name), f"{name} must have values of one type in all regions")
+        return Threshold(default, values)
 
     def _rules(self) -> tuple[Rule, ...]:
         own = [(("rules", index), entry) for index, entry in enumerate(self.file.rules)]

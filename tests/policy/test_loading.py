@@ -47,6 +47,8 @@ def edit(path: Path, old: str, new: str) -> int:
         (BASE, "  - code: income\n", "  - code: electricity\n", "written a second time"),
         (BASE, "  power_va_limit: 1300 ", "  power_va_limit: 1300\n  power_va_limit: 2200 ", "a second time"),
         (BASE, "    default: 5729876\n", "", "give a default"),
+        (BASE, "    default: 5729876\n", "    default: 5 juta\n", "of one type in all regions"),
+        (BASE, "until: null}", "until: 2025-06-30}", "ends before it begins"),
         (BASE, "table: minimum-wages-2026", "table: minimum-wages-2027", "minimum-wages-2027 is not in this folder"),
         (BASE, "effective: {from: 2026-01-01, until: null}", "effective: {from: soon}", "effective.from"),
         (BASE, 'version: "2026-1"', "version: latest", "version"),
@@ -102,6 +104,11 @@ def test_all_mistakes_are_told_at_once(folder: Path) -> None:
     messages = "\n".join(problem.message for problem in caught.value.problems)
     assert "powr_limit" in messages
     assert "incme" in messages
+
+
+def test_a_folder_without_rules_is_no_policy(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match="no rule set"):
+        load_rule_sets(tmp_path)
 
 
 def test_the_closest_region_wins() -> None:

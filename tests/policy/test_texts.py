@@ -13,7 +13,6 @@ import pytest
 from babel.core import Locale
 from babel.messages.pofile import read_po
 
-from backend.domain.household import Component
 from backend.policy.loading import FOLDER, load_rule_sets, read_files
 from backend.policy.rulesets import Rule
 from backend.policy.values import SOURCE_UNAVAILABLE
@@ -65,7 +64,6 @@ def _params(code: str) -> dict[str, object]:
 def test_texts_and_rules_cover_each_other() -> None:
     needed = {key for rule in RULES.values() for key in _needed(rule)}
     needed |= {f"{SOURCE_UNAVAILABLE}.wait", f"{SOURCE_UNAVAILABLE}.why"}
-    needed |= {f"components.{component}" for component in Component}
     needed |= {f"evidence.{code}" for code in read_files(FOLDER).evidence}
     assert set(TEXTS) == needed
 
@@ -90,6 +88,12 @@ def test_a_refusal_names_the_owner_and_the_day(key: str) -> None:
 def test_bambang_reads_it_like_the_clerk_says_it() -> None:
     text = WORDS.words(TEXTS["electricity.against"], _params("electricity"))
     assert text == "Daya listrik rumah 2.200 VA; batasnya 1.300 VA (data PLN, 12 November 2026)."
+
+
+def test_four_reasons_at_once_still_leave_room_in_one_message() -> None:
+    codes = ("electricity", "income", "no_component", "decile")
+    lines = [WORDS.words(TEXTS[f"{code}.against"], _params(code)) for code in codes]
+    assert sum(map(len, lines)) < LONGEST_MESSAGE - 100
 
 
 def test_phrases_stand_inside_a_sentence() -> None:
