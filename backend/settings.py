@@ -69,8 +69,8 @@ class Settings(BaseSettings):
     def complete(self) -> Self:
         """Refuse to start with a hole, and say which one."""
         if self.sandbox == "on":
-            self.ikd_url = self.ikd_url or f"{self.own_url}/sandbox"
-            self.sources_url = self.sources_url or f"{self.own_url}/sandbox"
+            self.ikd_url = self.ikd_url or f"{self.own_url}/sandbox/ikd"
+            self.sources_url = self.sources_url or f"{self.own_url}/sandbox/sources"
         elif not self.ikd_url or not self.sources_url:
             raise ValueError("without PERLINSOS_SANDBOX=on, PERLINSOS_IKD_URL and PERLINSOS_SOURCES_URL must be set")
         if self.demo == "on" and self.public_url:

@@ -45,7 +45,7 @@ PHOTOS_SETTLE = timedelta(seconds=1.2)
 BURSTS_WITHOUT_GROUP = frozenset({"whatsapp"})
 
 
-class FactsLoader(Protocol):
+class LoadsFacts(Protocol):
     async def __call__(
         self, connection: AsyncConnection, subjects: Sequence[Subject], now: datetime
     ) -> Sequence[Facts]: ...
@@ -94,7 +94,7 @@ class TurnWorker:
         bus: Bus,
         catalogue: Catalogue,
         understand: Understands,
-        load_facts: FactsLoader,
+        load_facts: LoadsFacts,
         records: Mapping[str, RecordExecutor],
         now: Callable[[], datetime],
         code: Callable[[], str],

@@ -1,0 +1,89 @@
+"""The web application: webhooks, API, console, simulator, sandbox, health and metrics on one FastAPI app."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Response
+from fastapi.responses import ORJSONResponse, RedirectResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from backend import crypto
+from backend.api.app import add_api
+from backend.console.pages import add_console
+from backend.console.simulator import add_simulator
+from backend.migrate import migrate
+from backend.sandbox.app import SandboxConfig, create_sandbox
+from backend.sandbox.seed import seed_demo, seed_sandbox
+from backend.settings import Settings
+from backend.worker import Runtime, now
+from bot.handlers.webhooks import telegram_routes, whatsapp_routes
+
+
+def create_app(settings: Settings, runtime: Runtime) -> FastAPI:
+    """The whole service on one app; its lifespan migrates a sandbox's database, seeds it, and runs the worker loops."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if settings.sandbox == "on":
+            await migrate(runtime.database)
+            await seed_sandbox(runtime.database, now())
+        if settings.demo == "on":
+            await seed_demo(runtime.database, now())
+        await runtime.start()
+        yield
+        await runtime.stop()
+
+    app = FastAPI(
+        title="Perlinsos",
+        version="1",
+        lifespan=lifespan,
+        docs_url="/docs",
+        redoc_url=None,
+        default_response_class=ORJSONResponse,
+    )
+    _add_operations(app, runtime)
+    app.include_router(telegram_routes(runtime.intake, settings.telegram_secret.get_secret_value()))
+    if settings.whatsapp_on:
+        app.include_router(
+            whatsapp_routes(
+                runtime.intake,
+                runtime.database,
+                now,
+                settings.twilio_auth_token.get_secret_value(),
+                settings.twilio_account_sid,
+                settings.public_url,
+            )
+        )
+    add_api(app, runtime.database, runtime.bus, runtime.photos, now)
+    if settings.sandbox == "on":
+        ring = crypto.ring()
+        config = SandboxConfig(
+            synthetic=settings.sandbox_synthetic,
+            data_dir=settings.data_dir / "sandbox",
+            silent_for_s=settings.sandbox_recovers_after,
+        )
+        app.mount("/sandbox", create_sandbox(config, seal=ring.seal, open_=ring.open, faces=runtime.faces))
+        add_simulator(app, runtime.database, runtime.intake, runtime.channels["simulator"], settings.own_url)
+    add_console(app, runtime.database, runtime.bus, runtime.photos, now, crypto.ring().derive("console"))
+    return app
+
+
+def _add_operations(app: FastAPI, runtime: Runtime) -> None:
+    @app.get("/", include_in_schema=False)
+    async def root() -> Response:
+        return RedirectResponse("/simulator" if runtime.settings.sandbox == "on" else "/console")
+
+    @app.get("/healthz", tags=["operations"], summary="The process is up")
+    async def healthz() -> dict[str, str]:
+        return {"status": "up"}
+
+    @app.get("/readyz", tags=["operations"], summary="Database, bus, photo store, NLU and IKD answer")
+    async def readyz() -> ORJSONResponse:
+        checks = await runtime.ready()
+        return ORJSONResponse(checks, 200 if all(value == "ok" for value in checks.values()) else 503)
+
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,137 @@
+"""Where providers reach us: verify, normalise, store once, answer. Nothing else happens before the 2xx."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from urllib.parse import parse_qsl
+
+import orjson
+import structlog
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import ORJSONResponse
+from prometheus_client import Counter, Histogram
+
+from backend.db import Database
+from bot.handlers import telegram_updates, whatsapp_messages
+from bot.handlers.channel import Inbound
+from bot.handlers.intake import Intake
+from bot.handlers.outbox import take_receipt
+
+log = structlog.get_logger(__name__)
+
+RECEIVED = Counter("perlinsos_webhooks_total", "Webhook calls by what they got", ["channel", "result"])
+SECONDS = Histogram("perlinsos_webhook_seconds", "From request to acknowledgement", ["channel"])
+MOST_BYTES = 1_000_000
+EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
+
+
+class _Refused(Exception):  # noqa: N818 - an answer, carried out of the depth
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+        self.why = why
+
+
+def telegram_routes(intake: Intake, secret: str) -> APIRouter:
+    """`POST /webhooks/telegram`. Without a configured secret every call is refused."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.post("/webhooks/telegram")
+    async def telegram(request: Request) -> Response:
+        with SECONDS.labels("telegram").time():
+            try:
+                if not telegram_updates.check_secret(request.headers.get("X-Telegram-Bot-Api-Secret-Token"), secret):
+                    raise _Refused(403, "secret")
+                update = _json(await _body(request))
+            except _Refused as refused:
+                return _refuse("telegram", refused)
+            await intake.accept(telegram_updates.parse_update(update))
+            RECEIVED.labels("telegram", "accepted").inc()
+            answer = telegram_updates.callback_answer(update)
+            return ORJSONResponse(answer) if answer else Response(status_code=200)
+
+    return router
+
+
+def whatsapp_routes(
+    intake: Intake, database: Database, now: Callable[[], datetime], auth_token: str, account_sid: str, public_url: str
+) -> APIRouter:
+    """`POST /webhooks/whatsapp` and its status receipts. The signature covers the public URL, never the one seen here."""
+    router = APIRouter(include_in_schema=False)
+
+    async def signed_form(request: Request) -> list[tuple[str, str]]:
+        query = f"?{request.url.query}" if request.url.query else ""
+        url = f"{public_url.rstrip('/')}{request.url.path}{query}"
+        raw = await _body(request)
+        try:
+            form = parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=500)
+        except ValueError as error:
+            raise _Refused(400, "form") from error
+        if not whatsapp_messages.check_signature(auth_token, url, form, request.headers.get("X-Twilio-Signature")):
+            raise _Refused(403, "signature")
+        if dict(form).get("AccountSid") != account_sid:
+            raise _Refused(403, "account")
+        return form
+
+    @router.post("/webhooks/whatsapp")
+    async def whatsapp(request: Request) -> Response:
+        with SECONDS.labels("whatsapp").time():
+            try:
+                form = await signed_form(request)
+                inbounds = _parsed(form)
+            except _Refused as refused:
+                return _refuse("whatsapp", refused)
+            await intake.accept(inbounds)
+            RECEIVED.labels("whatsapp", "accepted").inc()
+            return Response(EMPTY_TWIML, media_type="text/xml")
+
+    @router.post("/webhooks/whatsapp/status")
+    async def status(request: Request) -> Response:
+        try:
+            form = await signed_form(request)
+            receipt = whatsapp_messages.parse_status(form, list(request.query_params.multi_items()))
+        except _Refused as refused:
+            return _refuse("whatsapp", refused)
+        except KeyError:
+            return _refuse("whatsapp", _Refused(400, "receipt"))
+        await take_receipt(database, receipt, now())
+        RECEIVED.labels("whatsapp", "receipt").inc()
+        return Response(status_code=204)
+
+    return router
+
+
+def _parsed(form: list[tuple[str, str]]) -> list[Inbound]:
+    try:
+        return whatsapp_messages.parse_message(form)
+    except KeyError as error:
+        raise _Refused(400, "message") from error
+
+
+async def _body(request: Request) -> bytes:
+    """The body, read no further than a provider's message can be long."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > MOST_BYTES:
+            raise _Refused(413, "size")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _json(raw: bytes) -> dict[str, object]:
+    try:
+        found = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise _Refused(400, "json") from error
+    if not isinstance(found, dict):
+        raise _Refused(400, "json")
+    return found
+
+
+def _refuse(channel: str, refused: _Refused) -> Response:
+    RECEIVED.labels(channel, refused.why).inc()
+    log.warning("webhook_refused", channel=channel, why=refused.why)
+    return Response(status_code=refused.status)
