@@ -1,0 +1,117 @@
+"""Appeals, their visible history, and the photos that came with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Column, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.models import Appeal, AppealEvent, table
+
+APPEALS = table(Appeal)
+EVENTS = table(AppealEvent)
+
+OPEN = ("received", "in_review", "need_more")
+
+
+@dataclass(frozen=True, slots=True)
+class AppealRow:
+    """An appeal as stored. `contested` and `not_mine` are codes of reasons (or names of data)."""
+
+    id: int
+    number: str
+    decision_id: int
+    registration_id: int
+    person_id: int
+    conversation_id: int | None
+    region_code: str
+    kind: str
+    contested: Sequence[str]
+    not_mine: Sequence[str]
+    statement: str | None = field(repr=False)
+    status: str
+    outcome: str | None
+    outcome_reason: str | None = field(repr=False)
+    due_on: date
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AppealEventRow:
+    """One line of the history that the appellant sees; `actor` is for officers only."""
+
+    id: int
+    appeal_id: int
+    at: datetime
+    status: str
+    note: str | None = field(repr=False)
+    actor: str
+
+
+_A = APPEALS.c
+COLUMNS: tuple[Column[Any], ...] = (
+    _A.id, _A.number, _A.decision_id, _A.registration_id, _A.person_id, _A.conversation_id, _A.region_code, _A.kind,
+    _A.contested, _A.not_mine, _A.statement, _A.status, _A.outcome, _A.outcome_reason, _A.due_on, _A.created_at,
+    _A.updated_at,
+)  # fmt: skip
+
+
+async def by_ids(connection: AsyncConnection, ids: Iterable[int], *, lock: bool = False) -> dict[int, AppealRow]:
+    """These appeals. With `lock` they are held until the end of the transaction."""
+    statement = select(*COLUMNS).where(_A.id.in_(set(ids))).order_by(_A.id)
+    found = await connection.execute(statement.with_for_update() if lock else statement)
+    return {row.id: AppealRow(*row) for row in found}
+
+
+async def newest_of(connection: AsyncConnection, person_ids: Iterable[int]) -> dict[int, AppealRow]:
+    """The newest appeal of each of these people, by person."""
+    newest = select(func.max(_A.id)).where(_A.person_id.in_(set(person_ids))).group_by(_A.person_id)
+    found = await connection.execute(select(*COLUMNS).where(_A.id.in_(newest)))
+    return {row.person_id: AppealRow(*row) for row in found}
+
+
+async def open_against(connection: AsyncConnection, decision_ids: Iterable[int]) -> set[int]:
+    """Those of these decisions against which an appeal is open."""
+    found = await connection.execute(
+        select(_A.decision_id).where(_A.decision_id.in_(set(decision_ids)), _A.status.in_(OPEN))
+    )
+    return set(found.scalars())
+
+
+async def add(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Store appeals (all columns but id); their ids by number."""
+    if not rows:
+        return {}
+    added = await connection.execute(insert(APPEALS).returning(_A.number, _A.id), [dict(row) for row in rows])
+    return {row.number: row.id for row in added}
+
+
+async def change(connection: AsyncConnection, appeal_id: int, values: Mapping[str, Any]) -> None:
+    await connection.execute(update(APPEALS).where(_A.id == appeal_id).values(**values))
+
+
+async def add_events(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Add to the histories: rows with appeal_id, at, status, note, actor. Their ids, in any order."""
+    if not rows:
+        return []
+    added = await connection.execute(insert(EVENTS).returning(EVENTS.c.id), [dict(row) for row in rows])
+    return list(added.scalars())
+
+
+async def history_of(connection: AsyncConnection, appeal_ids: Iterable[int]) -> dict[int, list[AppealEventRow]]:
+    """The histories of these appeals, oldest first."""
+    e = EVENTS.c
+    histories: dict[int, list[AppealEventRow]] = {appeal_id: [] for appeal_id in appeal_ids}
+    found = await connection.execute(
+        select(e.id, e.appeal_id, e.at, e.status, e.note, e.actor)
+        .where(e.appeal_id.in_(list(histories)))
+        .order_by(e.id)
+    )
+    for row in found:
+        histories[row.appeal_id].append(AppealEventRow(*row))
+    return histories

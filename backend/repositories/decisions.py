@@ -1,0 +1,101 @@
+"""Decisions: what was decided, on which data, by which rules. Never changed; a newer one replaces the current one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Column, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.db import Database
+from backend.models import Decision, DisputedDatum, table
+
+DECISIONS = table(Decision)
+DISPUTED = table(DisputedDatum)
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRow:
+    """A decision without its inputs; `reasons` are `backend.policy.values.Reason.to_json`."""
+
+    id: int
+    registration_id: int
+    person_id: int
+    previous_id: int | None
+    current: bool
+    outcome: str
+    rule_set: str
+    rule_set_version: str
+    reasons: Sequence[Mapping[str, Any]] = field(repr=False)
+    decided_at: datetime
+    appeal_until: date | None
+    told_at: datetime | None
+
+
+_D = DECISIONS.c
+COLUMNS: tuple[Column[Any], ...] = (
+    _D.id, _D.registration_id, _D.person_id, _D.previous_id, _D.current, _D.outcome, _D.rule_set,
+    _D.rule_set_version, _D.reasons, _D.decided_at, _D.appeal_until, _D.told_at,
+)  # fmt: skip
+
+
+async def current_of(connection: AsyncConnection, registration_ids: Iterable[int]) -> dict[int, DecisionRow]:
+    """The current decision of each of these registrations, by registration."""
+    found = await connection.execute(
+        select(*COLUMNS).where(_D.registration_id.in_(set(registration_ids)), _D.current).order_by(_D.id)
+    )
+    return {row.registration_id: DecisionRow(*row) for row in found}
+
+
+async def by_ids(connection: AsyncConnection, ids: Iterable[int]) -> dict[int, DecisionRow]:
+    found = await connection.execute(select(*COLUMNS).where(_D.id.in_(set(ids))))
+    return {row.id: DecisionRow(*row) for row in found}
+
+
+async def add(connection: AsyncConnection, values: Mapping[str, Any]) -> int:
+    """Store a decision (all columns but id and current) as the current one of its registration; its id."""
+    await connection.execute(
+        update(DECISIONS).where(_D.registration_id == values["registration_id"], _D.current).values(current=False)
+    )
+    added = await connection.execute(insert(DECISIONS).values(current=True, **values).returning(_D.id))
+    decision_id: int = added.scalar_one()
+    return decision_id
+
+
+async def told(connection: AsyncConnection, pairs: Sequence[tuple[int, int]], now: datetime) -> None:
+    """(decision, person): the person has been told; the first time counts, and only their own decision."""
+    if not pairs:
+        return
+    owners = dict(pairs)
+    found = await connection.execute(select(_D.id, _D.person_id).where(_D.id.in_(list(owners)), _D.told_at.is_(None)))
+    ids = [row.id for row in found if owners[row.id] == row.person_id]
+    if ids:
+        await connection.execute(update(DECISIONS).where(_D.id.in_(ids)).values(told_at=now))
+
+
+async def inputs_of(connection: AsyncConnection, decision_id: int) -> Mapping[str, Any] | None:
+    """The data on which a decision was made, for a reviewer or a replay."""
+    found = await connection.execute(select(_D.inputs).where(_D.id == decision_id))
+    inputs: Mapping[str, Any] | None = found.scalar_one_or_none()
+    return inputs
+
+
+async def disputed_of(connection: AsyncConnection, person_id: int) -> list[str]:
+    """The data that appeals of this person found not to hold."""
+    found = await connection.execute(
+        select(DISPUTED.c.datum).where(DISPUTED.c.person_id == person_id).order_by(DISPUTED.c.id)
+    )
+    return list(found.scalars())
+
+
+async def dispute(
+    connection: AsyncConnection, database: Database, person_id: int, data: Iterable[str], appeal_id: int, now: datetime
+) -> None:
+    """These data do not hold for this person from now on."""
+    rows = [{"person_id": person_id, "datum": datum, "appeal_id": appeal_id, "at": now} for datum in data]
+    if rows:
+        statement = database.insert(DISPUTED).on_conflict_do_nothing(index_elements=["person_id", "datum"])
+        await connection.execute(statement, rows)

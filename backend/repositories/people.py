@@ -1,0 +1,184 @@
+"""People and what they agreed to. A person is found by the keyed hash of their NIK, never by the number itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, bindparam, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend import crypto
+from backend.db import Database
+from backend.models import Consent, Person, PkhRecord, table
+
+PEOPLE = table(Person)
+CONSENTS = table(Consent)
+PKH_RECORDS = table(PkhRecord)
+
+
+def nik_hash(nik: str) -> bytes:
+    """What a NIK (16 digits) is found by: in `people`, `face_checks` and `pkh_records`."""
+    return crypto.ring().index("nik", nik)
+
+
+def kk_hash(kk: str) -> bytes:
+    """What a family card (16 digits) is found by."""
+    return crypto.ring().index("kk", kk)
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRow:
+    """A person as stored; the personal fields are None once erased."""
+
+    id: int
+    nik: str | None = field(repr=False)
+    nik_hash: bytes = field(repr=False)
+    kk: str | None = field(repr=False)
+    kk_hash: bytes | None = field(repr=False)
+    name: str | None = field(repr=False)
+    birth_date: str | None = field(repr=False)
+    phone: str | None = field(repr=False)
+    sex: str
+    region_code: str
+    level: str
+    notifications: bool
+    erased_at: datetime | None
+
+
+_COLUMNS: tuple[Column[Any], ...] = (
+    PEOPLE.c.id, PEOPLE.c.nik, PEOPLE.c.nik_hash, PEOPLE.c.kk, PEOPLE.c.kk_hash, PEOPLE.c.name, PEOPLE.c.birth_date,
+    PEOPLE.c.phone, PEOPLE.c.sex, PEOPLE.c.region_code, PEOPLE.c.level, PEOPLE.c.notifications, PEOPLE.c.erased_at,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who IKD says somebody is. `birth_date` is ISO 8601, `region_code` like "35.10.16"."""
+
+    nik: str = field(repr=False)
+    kk: str = field(repr=False)
+    name: str = field(repr=False)
+    sex: str
+    birth_date: str = field(repr=False)
+    region_code: str
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Identity:
+        """From the answers of a dialog. `KeyError` names a missing field, never a value."""
+        return cls(*(str(data[name]) for name in ("nik", "kk", "name", "sex", "birth_date", "region_code")))
+
+
+async def by_ids(connection: AsyncConnection, ids: Iterable[int], *, lock: bool = False) -> dict[int, PersonRow]:
+    """These people. With `lock` they are held until the end of the transaction, in the order of their ids."""
+    wanted = sorted(set(ids))
+    if not wanted:
+        return {}
+    statement = select(*_COLUMNS).where(PEOPLE.c.id.in_(wanted)).order_by(PEOPLE.c.id)
+    found = await connection.execute(statement.with_for_update() if lock else statement)
+    return {row.id: PersonRow(*row) for row in found}
+
+
+async def by_nik_hashes(connection: AsyncConnection, hashes: Sequence[bytes]) -> dict[bytes, PersonRow]:
+    """The people with these hashes, held until the end of the transaction."""
+    if not hashes:
+        return {}
+    statement = select(*_COLUMNS).where(PEOPLE.c.nik_hash.in_(hashes)).order_by(PEOPLE.c.id).with_for_update()
+    found = await connection.execute(statement)
+    return {bytes(row.nik_hash): PersonRow(*row) for row in found}
+
+
+async def add(
+    connection: AsyncConnection, database: Database, people: Sequence[Identity], level: str, now: datetime
+) -> None:
+    """Store those of these people who are not known yet; a known one stays as they are."""
+    if not people:
+        return
+    values = [{**_values(one), "level": level, "created_at": now, "updated_at": now} for one in people]
+    await connection.execute(database.insert(PEOPLE).on_conflict_do_nothing(index_elements=["nik_hash"]), values)
+
+
+async def refresh(connection: AsyncConnection, person_id: int, identity: Identity, level: str, now: datetime) -> None:
+    """What IKD has just confirmed replaces what was known; an erased person who comes back is known again."""
+    values = {**_values(identity), "level": level, "updated_at": now, "erased_at": None}
+    await connection.execute(update(PEOPLE).where(PEOPLE.c.id == person_id).values(**values))
+
+
+async def set_level(connection: AsyncConnection, person_id: int, level: str, now: datetime) -> None:
+    await connection.execute(update(PEOPLE).where(PEOPLE.c.id == person_id).values(level=level, updated_at=now))
+
+
+async def set_notifications(connection: AsyncConnection, ids: Sequence[int], on: bool, now: datetime) -> None:
+    if ids:
+        await connection.execute(update(PEOPLE).where(PEOPLE.c.id.in_(ids)).values(notifications=on, updated_at=now))
+
+
+async def set_phones(connection: AsyncConnection, phones: Mapping[int, str]) -> None:
+    """Where these people want to be told, E.164."""
+    if phones:
+        statement = update(PEOPLE).where(PEOPLE.c.id == bindparam("row_id")).values(phone=bindparam("new_phone"))
+        await connection.execute(statement, [{"row_id": key, "new_phone": phone} for key, phone in phones.items()])
+
+
+def _values(one: Identity) -> dict[str, Any]:
+    return {
+        "nik": one.nik,
+        "nik_hash": nik_hash(one.nik),
+        "kk": one.kk,
+        "kk_hash": kk_hash(one.kk),
+        "name": one.name,
+        "sex": one.sex,
+        "birth_date": one.birth_date,
+        "region_code": one.region_code,
+    }
+
+
+# --- consents --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentRow:
+    """One answer to one question of consent."""
+
+    id: int
+    person_id: int
+    purpose: str
+    granted: bool
+    at: datetime
+
+
+async def add_consents(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Rows with conversation_id, person_id, purpose, granted, version, channel, at."""
+    if rows:
+        await connection.execute(insert(CONSENTS), [dict(row) for row in rows])
+
+
+async def adopt_consents(connection: AsyncConnection, conversation_id: int, person_id: int) -> None:
+    """What was answered in this chat before it was known by whom, was answered by this person."""
+    await connection.execute(
+        update(CONSENTS)
+        .where(CONSENTS.c.conversation_id == conversation_id, CONSENTS.c.person_id.is_(None))
+        .values(person_id=person_id)
+    )
+
+
+async def newest_consents(connection: AsyncConnection, person_ids: Iterable[int]) -> list[ConsentRow]:
+    """The newest answer of each of these people for each purpose."""
+    c = CONSENTS.c
+    newest = select(func.max(c.id)).where(c.person_id.in_(set(person_ids))).group_by(c.person_id, c.purpose)
+    found = await connection.execute(
+        select(c.id, c.person_id, c.purpose, c.granted, c.at).where(c.id.in_(newest)).order_by(c.id)
+    )
+    return [ConsentRow(*row) for row in found]
+
+
+async def pkh_data(connection: AsyncConnection, person_ids: Iterable[int]) -> dict[int, Mapping[str, Any]]:
+    """What the region's import knows of those of these people who receive PKH already."""
+    found = await connection.execute(
+        select(PEOPLE.c.id, PKH_RECORDS.c.data)
+        .join(PKH_RECORDS, PKH_RECORDS.c.nik_hash == PEOPLE.c.nik_hash)
+        .where(PEOPLE.c.id.in_(set(person_ids)))
+    )
+    return {row.id: row.data for row in found}

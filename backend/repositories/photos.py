@@ -1,0 +1,140 @@
+"""Stored photos and face checks: what is kept about a picture, never the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, bindparam, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.db import Database
+from backend.models import FaceCheck, Photo, table
+
+PHOTOS = table(Photo)
+FACE_CHECKS = table(FaceCheck)
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoRow:
+    """A stored photo. `object_key` names its sealed bytes in the store."""
+
+    id: int
+    conversation_id: int | None
+    person_id: int | None
+    appeal_id: int | None
+    purpose: str
+    object_key: str
+    width: int
+    height: int
+    problem: str | None
+    created_at: datetime
+    erased_at: datetime | None
+
+
+_P = PHOTOS.c
+COLUMNS: tuple[Column[Any], ...] = (
+    _P.id, _P.conversation_id, _P.person_id, _P.appeal_id, _P.purpose, _P.object_key, _P.width, _P.height,
+    _P.problem, _P.created_at, _P.erased_at,
+)  # fmt: skip
+
+
+async def add(connection: AsyncConnection, database: Database, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Store photos (all columns but id); one whose object key is known already is passed over."""
+    if rows:
+        statement = database.insert(PHOTOS).on_conflict_do_nothing(index_elements=["object_key"])
+        await connection.execute(statement, [dict(row) for row in rows])
+
+
+async def by_keys(connection: AsyncConnection, keys: Sequence[str]) -> dict[str, PhotoRow]:
+    """The photos with these object keys."""
+    found = await connection.execute(select(*COLUMNS).where(_P.object_key.in_(keys)))
+    return {row.object_key: PhotoRow(*row) for row in found}
+
+
+async def by_ids(connection: AsyncConnection, ids: Iterable[int]) -> dict[int, PhotoRow]:
+    found = await connection.execute(select(*COLUMNS).where(_P.id.in_(set(ids))))
+    return {row.id: PhotoRow(*row) for row in found}
+
+
+async def of_appeals(connection: AsyncConnection, appeal_ids: Iterable[int]) -> list[PhotoRow]:
+    """The evidence of these appeals, oldest first."""
+    found = await connection.execute(
+        select(*COLUMNS).where(_P.appeal_id.in_(set(appeal_ids)), _P.erased_at.is_(None)).order_by(_P.id)
+    )
+    return [PhotoRow(*row) for row in found]
+
+
+_ATTACH = (
+    update(PHOTOS)
+    .where(_P.id == bindparam("row_id"), _P.conversation_id == bindparam("chat"), _P.appeal_id.is_(None))
+    .values(appeal_id=bindparam("new_appeal_id"), person_id=bindparam("new_person_id"))
+)
+
+
+async def attach(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Photos become evidence of an appeal; only those sent in that chat and not used yet. Rows with row_id, chat,
+    new_appeal_id and new_person_id."""
+    if rows:
+        await connection.execute(_ATTACH, [dict(row) for row in rows])
+
+
+async def set_person(connection: AsyncConnection, ids: Sequence[int], person_id: int) -> None:
+    """These photos show this person."""
+    await connection.execute(update(PHOTOS).where(_P.id.in_(ids)).values(person_id=person_id))
+
+
+# --- face checks -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FaceCheckRow:
+    """What came of one comparison: `match`, `no_match` or `borderline`."""
+
+    conversation_id: int | None
+    person_id: int | None
+    outcome: str
+    score: float | None
+    at: datetime
+
+
+_F = FACE_CHECKS.c
+
+
+async def check_of(connection: AsyncConnection, transaction_id: str) -> FaceCheckRow | None:
+    """The comparison that was made under this transaction id, if it was."""
+    found = await connection.execute(
+        select(_F.conversation_id, _F.person_id, _F.outcome, _F.score, _F.at).where(_F.transaction_id == transaction_id)
+    )
+    row = found.first()
+    return FaceCheckRow(*row) if row is not None else None
+
+
+async def add_check(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
+    """Keep what came of a comparison (all columns but id)."""
+    await connection.execute(insert(FACE_CHECKS).values(**values))
+
+
+async def failures_since(
+    connection: AsyncConnection, since: datetime, nik_hash: bytes, conversation_id: int | None
+) -> tuple[int, int]:
+    """Comparisons since then that did not match: for this NIK, and in this chat."""
+    failed = (_F.outcome != "match", _F.at >= since)
+    of_nik = select(func.count()).where(_F.nik_hash == nik_hash, *failed).scalar_subquery()
+    of_chat = select(func.count()).where(_F.conversation_id == conversation_id, *failed).scalar_subquery()
+    row = (await connection.execute(select(of_nik, of_chat))).one()
+    return int(row[0]), int(row[1])
+
+
+async def matches_since(
+    connection: AsyncConnection, since: datetime, person_ids: Iterable[int]
+) -> set[tuple[int, int]]:
+    """(person, conversation) pairs with a matching face since then."""
+    found = await connection.execute(
+        select(_F.person_id, _F.conversation_id)
+        .where(_F.person_id.in_(set(person_ids)), _F.outcome == "match", _F.at >= since)
+        .where(_F.conversation_id.is_not(None))
+    )
+    return {(row.person_id, row.conversation_id) for row in found}

@@ -1,0 +1,28 @@
+"""The imported list of regions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.db import Database
+from backend.models import Region, table
+
+REGIONS = table(Region)
+
+
+async def names(connection: AsyncConnection) -> dict[str, str]:
+    """Every region's name by its code ("35.10")."""
+    found = await connection.execute(select(REGIONS.c.code, REGIONS.c.name))
+    return {row.code: row.name for row in found}
+
+
+async def put(connection: AsyncConnection, database: Database, regions: Mapping[str, str]) -> None:
+    """Store these regions (code and name); a known code gets its new name."""
+    rows: Sequence[dict[str, str]] = [{"code": code, "name": name} for code, name in regions.items()]
+    if rows:
+        statement = database.insert(REGIONS)
+        statement = statement.on_conflict_do_update(index_elements=["code"], set_={"name": statement.excluded.name})
+        await connection.execute(statement, rows)

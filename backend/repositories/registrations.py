@@ -1,0 +1,154 @@
+"""Registrations: one for each person and programme."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.models import Person, Registration, table
+
+REGISTRATIONS = table(Registration)
+PEOPLE = table(Person)
+
+WAITING_IDENTITY, SUBMITTED, DECIDED = "waiting_identity", "submitted", "decided"
+OVER = ("withdrawn", "erased")
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationRow:
+    """A registration as stored. `details`: components, bank, account, notify, from_pkh, or why it is held."""
+
+    id: int
+    number: str
+    person_id: int
+    conversation_id: int | None
+    channel: str
+    programme: str
+    region_code: str
+    status: str
+    details: Mapping[str, Any]
+    created_at: datetime
+    updated_at: datetime
+
+
+_R = REGISTRATIONS.c
+COLUMNS: tuple[Column[Any], ...] = (
+    _R.id, _R.number, _R.person_id, _R.conversation_id, _R.channel, _R.programme, _R.region_code, _R.status,
+    _R.details, _R.created_at, _R.updated_at,
+)  # fmt: skip
+
+
+def in_region(column: ColumnElement[str], region: str) -> ColumnElement[bool]:
+    """Whether a region code is `region` or lies in it."""
+    return or_(column == region, column.startswith(region + ".", autoescape=True))
+
+
+async def by_ids(connection: AsyncConnection, ids: Iterable[int], *, lock: bool = False) -> dict[int, RegistrationRow]:
+    """These registrations. With `lock` they are held until the end of the transaction."""
+    statement = select(*COLUMNS).where(_R.id.in_(set(ids))).order_by(_R.id)
+    found = await connection.execute(statement.with_for_update() if lock else statement)
+    return {row.id: RegistrationRow(*row) for row in found}
+
+
+async def newest_of(connection: AsyncConnection, person_ids: Iterable[int]) -> dict[int, RegistrationRow]:
+    """The newest registration of each of these people that was neither withdrawn nor erased, by person."""
+    newest = (
+        select(func.max(_R.id)).where(_R.person_id.in_(set(person_ids)), _R.status.not_in(OVER)).group_by(_R.person_id)
+    )
+    found = await connection.execute(select(*COLUMNS).where(_R.id.in_(newest)))
+    return {row.person_id: RegistrationRow(*row) for row in found}
+
+
+async def of_programme(
+    connection: AsyncConnection, person_ids: Iterable[int], programme: str
+) -> dict[int, RegistrationRow]:
+    """The living registration of each of these people in this programme, by person."""
+    found = await connection.execute(
+        select(*COLUMNS)
+        .where(_R.person_id.in_(set(person_ids)), _R.programme == programme, _R.status.not_in(OVER))
+        .order_by(_R.id)
+    )
+    return {row.person_id: RegistrationRow(*row) for row in found}
+
+
+async def add(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Store registrations (all columns but id); their ids by number."""
+    if not rows:
+        return {}
+    added = await connection.execute(insert(REGISTRATIONS).returning(_R.number, _R.id), [dict(row) for row in rows])
+    return {row.number: row.id for row in added}
+
+
+_COMPLETE = (
+    update(REGISTRATIONS)
+    .where(_R.id == bindparam("row_id"))
+    .values(
+        number=bindparam("new_number"),
+        conversation_id=bindparam("new_conversation_id"),
+        channel=bindparam("new_channel"),
+        region_code=bindparam("new_region_code"),
+        details=bindparam("new_details"),
+        status=SUBMITTED,
+        updated_at=bindparam("at"),
+    )
+)
+
+
+async def complete(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Held registrations get their answers: rows with row_id, new_number, new_conversation_id, new_channel,
+    new_region_code, new_details and at."""
+    if rows:
+        await connection.execute(_COMPLETE, [dict(row) for row in rows])
+
+
+async def set_status(connection: AsyncConnection, ids: Sequence[int], status: str, now: datetime) -> None:
+    if ids:
+        await connection.execute(update(REGISTRATIONS).where(_R.id.in_(ids)).values(status=status, updated_at=now))
+
+
+async def release(
+    connection: AsyncConnection, person_id: int, conversation_id: int | None, channel: str, now: datetime
+) -> list[int]:
+    """A person has proven who they are: their registrations that waited for it go on, in the chat of the proof."""
+    released = await connection.execute(
+        update(REGISTRATIONS)
+        .where(_R.person_id == person_id, _R.status == WAITING_IDENTITY)
+        .values(status=SUBMITTED, conversation_id=conversation_id, channel=channel, updated_at=now)
+        .returning(_R.id)
+    )
+    return list(released.scalars())
+
+
+async def family_card_taken(connection: AsyncConnection, registration: RegistrationRow, kk_hash: bytes) -> bool:
+    """Whether somebody else with this family card registered for the programme before."""
+    found = await connection.execute(
+        select(_R.id)
+        .join(PEOPLE, PEOPLE.c.id == _R.person_id)
+        .where(
+            PEOPLE.c.kk_hash == kk_hash,
+            _R.person_id != registration.person_id,
+            _R.programme == registration.programme,
+            _R.status.in_((SUBMITTED, DECIDED)),
+            # Of two cards the earlier registration stands: a second look at the first one must not refuse both.
+            or_(
+                _R.created_at < registration.created_at,
+                and_(_R.created_at == registration.created_at, _R.id < registration.id),
+            ),
+        )
+        .limit(1)
+    )
+    return found.first() is not None
+
+
+async def submitted(connection: AsyncConnection, region: str, after: int, most: int) -> list[int]:
+    """Ids of registrations that wait for a decision, in a region ("" is everywhere), in the order of their ids."""
+    where = [_R.status == SUBMITTED, _R.id > after]
+    if region:
+        where.append(in_region(_R.region_code, region))
+    found = await connection.execute(select(_R.id).where(*where).order_by(_R.id).limit(most))
+    return list(found.scalars())
