@@ -471,10 +471,13 @@ class _Run:
         return self._group()[0]
 
     def _note_sex(self) -> None:
-        """How to address the person: from whom the chat has proven to be, else from the NIK given in this journey."""
+        """How to address the person: from the NIK given in this journey, else from whom the chat has proven to be.
+
+        An `unknown` sex says that somebody else is writing now, of whom nothing is known yet.
+        """
         typed = next((f.answers["sex"] for f in reversed(self.session.stack) if f.answers.get("sex")), "")
         known = self.facts.person.sex if self.facts.person is not None else ""
-        self.sex = typed or known or self.sex
+        self.sex = "" if typed == "unknown" else typed or known or self.sex
 
 
 def _without_group(stack: tuple[Frame, ...]) -> tuple[Frame, ...]:

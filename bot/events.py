@@ -129,15 +129,20 @@ _KINDS: dict[str, type[Any]] = {
 
 
 def to_json(event: Event) -> dict[str, Any]:
-    """A JSON object that names its kind; what `from_json` reads."""
-    return {"kind": type(event).__name__, **asdict(event)}
+    """A JSON object that names its kind; what `from_json` reads. An event's own field `kind` travels as `which`."""
+    values = asdict(event)
+    if "kind" in values:
+        values["which"] = values.pop("kind")
+    return {**values, "kind": type(event).__name__}
 
 
 def from_json(data: Mapping[str, Any]) -> Event:
     """The event that `to_json` wrote. Fields that a newer version added and this one does not know are dropped."""
     kind = _KINDS[data["kind"]]
     known = {f.name for f in fields(kind)}
-    values = {name: value for name, value in data.items() if name in known}
+    values = {name: value for name, value in data.items() if name in known and name != "kind"}
+    if "kind" in known:
+        values["kind"] = data["which"]
     if kind is Photos:
         values["photos"] = tuple(PhotoRef(**p) for p in values["photos"])
     if kind is Text and values.get("understanding"):

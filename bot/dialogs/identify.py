@@ -54,7 +54,7 @@ def _start(scene: Scene) -> Entered:
     """`other`: the caller wants somebody else than whom this chat has proven to be."""
     person = scene.facts.person
     if person is None or person.id != scene.person_id or scene.get("other"):
-        return go("consent")
+        return go("consent", sex="unknown")
     if scene.proven_at is not None and scene.now - scene.proven_at <= PROVEN_FOR:
         return done(result="proven")
     return go("same_person")
@@ -66,7 +66,7 @@ def _same_person(scene: Scene) -> Entered:
 
 
 def _same_person_taken(scene: Scene, value: str) -> Next:
-    return go("selfie") if value == "yes" else go("consent")
+    return go("selfie") if value == "yes" else go("consent", sex="unknown")
 
 
 # --- consent, NIK, KK --------------------------------------------------------------------------------------------
@@ -168,7 +168,7 @@ def _wrong_pair(scene: Scene, say: Say) -> Next:
     tries = scene.get("wrong_pairs", 0) + 1
     if tries >= MOST_WRONG_PAIRS:
         return done(Say("identify.too_many_pairs"), result="not_together")
-    return go("nik", say, wrong_pairs=tries, nik="", kk="", sex="", doubted="")
+    return go("nik", say, wrong_pairs=tries, nik="", kk="", sex="unknown", doubted="")
 
 
 def _unavailable(_scene: Scene) -> Entered:
