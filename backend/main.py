@@ -7,17 +7,20 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Response
 from fastapi.responses import ORJSONResponse, RedirectResponse
+from nicegui import ui
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from backend import crypto
 from backend.api.app import add_api
 from backend.console.pages import add_console
 from backend.console.simulator import add_simulator
+from backend.console.words import Words
 from backend.migrate import migrate
 from backend.sandbox.app import SandboxConfig, create_sandbox
 from backend.sandbox.seed import seed_demo, seed_sandbox
 from backend.settings import Settings
 from backend.worker import Runtime, now
+from bot.handlers.simulator import SimulatorChannel
 from bot.handlers.webhooks import telegram_routes, whatsapp_routes
 
 
@@ -57,17 +60,27 @@ def create_app(settings: Settings, runtime: Runtime) -> FastAPI:
             )
         )
     add_api(app, runtime.database, runtime.bus, runtime.photos, now)
+    words = Words(runtime.catalogue)
     if settings.sandbox == "on":
-        ring = crypto.ring()
-        config = SandboxConfig(
-            synthetic=settings.sandbox_synthetic,
-            data_dir=settings.data_dir / "sandbox",
-            silent_for_s=settings.sandbox_recovers_after,
-        )
-        app.mount("/sandbox", create_sandbox(config, seal=ring.seal, open_=ring.open, faces=runtime.faces))
-        add_simulator(app, runtime.database, runtime.intake, runtime.channels["simulator"], settings.own_url)
-    add_console(app, runtime.database, runtime.bus, runtime.photos, now, crypto.ring().derive("console"))
+        _add_sandbox(app, settings, runtime, words)
+    add_console(app, runtime.database, runtime.bus, runtime.photos, words, now)
+    ui.run_with(app, storage_secret=crypto.ring().derive("console").hex(), title="Perlinsos", language="id")
     return app
+
+
+def _add_sandbox(app: FastAPI, settings: Settings, runtime: Runtime, words: Words) -> None:
+    """IKD, the data owners and the simulator; the service speaks to the first two over HTTP like to anybody's."""
+    ring = crypto.ring()
+    config = SandboxConfig(
+        synthetic=settings.sandbox_synthetic,
+        data_dir=settings.data_dir / "sandbox",
+        silent_for_s=settings.sandbox_recovers_after,
+    )
+    app.mount("/sandbox", create_sandbox(config, seal=ring.seal, open_=ring.open, faces=runtime.faces))
+    simulator = runtime.channels["simulator"]
+    assert isinstance(simulator, SimulatorChannel)  # noqa: S101 - the sandbox brings it
+    sandbox_url = f"{settings.own_url}/sandbox"
+    add_simulator(app, runtime.database, runtime.intake, simulator, runtime.http, sandbox_url, words)
 
 
 def _add_operations(app: FastAPI, runtime: Runtime) -> None:

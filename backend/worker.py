@@ -77,14 +77,9 @@ class Runtime:
             sends, works = await outbox.recover(connection, now()), await jobs.recover(connection)
         if sends or works:
             log.info("recovered", sends=sends, jobs=works)
-        turn_loops = 1 if self.database.is_sqlite else 2
-        loops: list[tuple[Topic, int, Callable[[Sequence[int]], Awaitable[None]]]] = [
-            *[("turns", MOST_TURNS, self.turns.run)] * turn_loops,
-            *[("sends", MOST_SENDS, self.sender.run)] * 4,
-            *[("jobs", 1, self.jobs.run)] * MOST_JOBS,
-        ]
-        for topic, most, run in loops:
-            self._tasks.append(asyncio.create_task(self._loop(topic, most, run)))
+        self._spawn("turns", MOST_TURNS, self.turns.run, times=1 if self.database.is_sqlite else 2)
+        self._spawn("sends", MOST_SENDS, self.sender.run, times=4)
+        self._spawn("jobs", 1, self.jobs.run, times=MOST_JOBS)
         self._tasks.append(asyncio.create_task(self._sweep()))
         telegram = self.channels.get("telegram")
         if isinstance(telegram, TelegramChannel):
@@ -119,6 +114,9 @@ class Runtime:
             except Exception as error:  # any fault of a part is its state, not ours
                 found[name] = type(error).__name__
         return found
+
+    def _spawn(self, topic: Topic, most: int, run: Callable[[Sequence[int]], Awaitable[None]], *, times: int) -> None:
+        self._tasks.extend(asyncio.create_task(self._loop(topic, most, run)) for _ in range(times))
 
     async def _loop(self, topic: Topic, most: int, run: Callable[[Sequence[int]], Awaitable[None]]) -> None:
         while not self._stop.is_set():
