@@ -152,7 +152,7 @@ def test_a_kk_that_cannot_be_is_told_why(answer: str, key: str) -> None:
 
 
 def test_after_three_misses_a_human_is_offered() -> None:
-    chat = at_the_kk().says("1").says("2").says("3").expects("identify.kk_too_short", "common.offer_human")
+    at_the_kk().says("1").says("2").says("3").expects("identify.kk_too_short", "common.offer_human")
 
 
 # --- look-up -----------------------------------------------------------------------------------------------------
