@@ -78,4 +78,6 @@ def test_only_the_demo_has_known_passwords() -> None:
 
 def test_the_database_is_not_reachable_from_outside() -> None:
     assert "ports" not in _SERVICES["database"]
-    assert all(port.startswith("${HOST:-127.0.0.1}:") for service in _OURS.values() for port in service.get("ports", ()))
+    assert all(
+        port.startswith("${HOST:-127.0.0.1}:") for service in _OURS.values() for port in service.get("ports", ())
+    )

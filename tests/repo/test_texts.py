@@ -66,7 +66,8 @@ def test_every_key_that_is_put_together_has_at_least_one_text() -> None:
 
 
 def test_no_text_is_stale() -> None:
-    stale = {key for key in Catalogue().keys() if not _is_spoken(key)}
+    known = Catalogue().keys()
+    stale = {key for key in known if not _is_spoken(key)}
     assert not stale, f"texts that nothing says: {sorted(stale)}"
 
 
@@ -80,7 +81,8 @@ def test_no_text_is_empty_or_fuzzy() -> None:
     for path in LOCALES.rglob("*.po"):
         assert "#, fuzzy" not in path.read_text(), path
     catalogue = Catalogue()
-    assert not [key for key in catalogue.keys() if not catalogue.raw(key).strip()]
+    known = catalogue.keys()
+    assert not [key for key in known if not catalogue.raw(key).strip()]
 
 
 def _is_spoken(key: str) -> bool:
@@ -97,11 +99,13 @@ def _is_spoken(key: str) -> bool:
 
 @cache
 def _page_patterns() -> tuple[re.Pattern[str], ...]:
-    """What the pages put together: `words(f"ikd_{state}")`."""
-    return tuple(
-        found
-        for _, module in source.modules("backend/console")
-        for node in ast.walk(module)
-        if isinstance(node, ast.Call) and len(node.args) == 1 and isinstance(node.args[0], ast.JoinedStr)
-        if (found := source.pattern(node.args[0])) is not None
-    )
+    """What the pages put together: `words(f"ikd_{state}")` or `words("ikd_" + state)`."""
+    found: list[re.Pattern[str]] = []
+    for _, module in source.modules("backend/console"):
+        for node in ast.walk(module):
+            spoken = node.args[0] if isinstance(node, ast.Call) and len(node.args) == 1 else None
+            if isinstance(spoken, ast.JoinedStr) and (pattern := source.pattern(spoken)):
+                found.append(pattern)
+            if isinstance(spoken, ast.BinOp) and (start := source.constant(spoken.left)):
+                found.append(re.compile(re.escape(start) + ".+"))
+    return tuple(found)
