@@ -91,8 +91,10 @@ async def add(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) ->
     return {row.number: row.id for row in added}
 
 
-async def change(connection: AsyncConnection, appeal_id: int, values: Mapping[str, Any]) -> None:
-    await connection.execute(update(APPEALS).where(_A.id == appeal_id).values(**values))
+async def change(connection: AsyncConnection, ids: Sequence[int], values: Mapping[str, Any]) -> None:
+    """Set these columns of these appeals."""
+    if ids:
+        await connection.execute(update(APPEALS).where(_A.id.in_(ids)).values(**values))
 
 
 async def add_events(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> list[int]:

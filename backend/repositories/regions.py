@@ -19,6 +19,14 @@ async def names(connection: AsyncConnection) -> dict[str, str]:
     return {row.code: row.name for row in found}
 
 
+async def name_of(connection: AsyncConnection, code: str) -> str:
+    """The name of a region, else of the nearest known one around it, else ""."""
+    parts = code.split(".")
+    codes = [".".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
+    found = {row.code: row.name for row in await connection.execute(select(REGIONS).where(REGIONS.c.code.in_(codes)))}
+    return found[max(found, key=len)] if found else ""
+
+
 async def put(connection: AsyncConnection, database: Database, regions: Mapping[str, str]) -> None:
     """Store these regions (code and name); a known code gets its new name."""
     rows: Sequence[dict[str, str]] = [{"code": code, "name": name} for code, name in regions.items()]

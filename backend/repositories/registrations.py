@@ -111,14 +111,12 @@ async def set_status(connection: AsyncConnection, ids: Sequence[int], status: st
         await connection.execute(update(REGISTRATIONS).where(_R.id.in_(ids)).values(status=status, updated_at=now))
 
 
-async def release(
-    connection: AsyncConnection, person_id: int, conversation_id: int | None, channel: str, now: datetime
-) -> list[int]:
-    """A person has proven who they are: their registrations that waited for it go on, in the chat of the proof."""
+async def release(connection: AsyncConnection, person_id: int, now: datetime) -> list[int]:
+    """A person has proven who they are: their held registrations are submitted; the ids of these."""
     released = await connection.execute(
         update(REGISTRATIONS)
         .where(_R.person_id == person_id, _R.status == WAITING_IDENTITY)
-        .values(status=SUBMITTED, conversation_id=conversation_id, channel=channel, updated_at=now)
+        .values(status=SUBMITTED, updated_at=now)
         .returning(_R.id)
     )
     return list(released.scalars())

@@ -52,7 +52,7 @@ class _Cases:
     histories: Mapping[int, Sequence[appeals.AppealEventRow]] = field(default_factory=dict)
 
 
-class FactsService:
+class FactsLoader:
     """Loads facts; one instance a process and database. `Facts.code` is left to the caller.
 
     The list of regions and the length of the officers' queue are the same for everybody and kept for a while.

@@ -1,14 +1,23 @@
-"""What a job's executor gives back, and how it says that now is not the time."""
+"""What a job's executor works with, what it gives back, and how it says that now is not the time."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.events import Notice
+from backend import crypto
+from backend.db import Database
+from backend.gateways.faces import FacePool
+from backend.gateways.ikd import IkdError, IkdGateway, RateLimited
+from backend.gateways.photo_store import PhotoStore
+from backend.gateways.sources import SourcesGateway
+from backend.policy.rulesets import RuleSets
+from backend.repositories.jobs import JobRow
+from bot.events import Notice, PhotoRef
 
 Write = Callable[[AsyncConnection], Awaitable[Sequence[int]]]
 """Writes what a job found, in the transaction that closes it; returns the ids of jobs that it queued."""
@@ -35,3 +44,48 @@ class TryLater(Exception):  # noqa: N818 - it is a request, not a fault
         super().__init__(cause)
         self.cause = cause
         self.after = after
+
+
+class PhotoGone(Exception):  # noqa: N818 - it says what happened
+    """The channel does not have this photo any more, or never will: the person sends it again."""
+
+
+class PhotoSource(Protocol):
+    """Where a channel keeps photos until they are fetched."""
+
+    async def fetch(self, photo: PhotoRef, max_bytes: int) -> bytes:
+        """The bytes of a photo. Raises PhotoGone or TryLater."""
+        ...
+
+    async def forget(self, photos: Sequence[PhotoRef]) -> None:
+        """Delete them there. Raises TryLater."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """All that jobs work with. `sources_of_photos` is by channel, `code` makes fresh public codes, `programme` is what
+    registrations are for."""
+
+    database: Database
+    ikd: IkdGateway
+    sources: SourcesGateway
+    faces: FacePool
+    photos: PhotoStore
+    sources_of_photos: Mapping[str, PhotoSource]
+    rule_sets: RuleSets
+    code: Callable[[], str]
+    programme: str
+
+
+JobFunction = Callable[[Work, JobRow, datetime], Awaitable[Finished]]
+
+
+def transaction_id(job: JobRow) -> str:
+    """What a job calls its questions to others: the same when it runs again, and nothing that can be guessed."""
+    return crypto.ring().index("transaction", f"{job.kind}:{job.id}").hex()[:32]
+
+
+def later(error: IkdError) -> TryLater:
+    """Why an IKD that does not answer now is asked again, and when."""
+    return TryLater(str(error), error.retry_after if isinstance(error, RateLimited) else None)

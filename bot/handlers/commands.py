@@ -1,0 +1,116 @@
+"""Who does what a turn asks for: every record has a function that writes it, every command one that carries it out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.db import Database
+from backend.gateways.faces import FacePool
+from backend.gateways.ikd import IkdGateway
+from backend.gateways.photo_store import PhotoStore
+from backend.gateways.sources import SourcesGateway
+from backend.policy.loading import load_rule_sets
+from backend.repositories.jobs import JobRow
+from backend.services import appeals, filing, identity, photos, privacy, records, selection
+from backend.services.records import RecordFunction, RecordItem, Terms
+from backend.services.work import Finished, JobFunction, PhotoGone, TryLater, Work
+from bot.events import PhotoRef
+from bot.handlers.channel import Channel, FetchError
+from bot.handlers.jobs import Executor as JobExecutor
+from bot.handlers.turns import RecordExecutor
+
+RECORDS: Mapping[str, RecordFunction] = {
+    "consent.give": records.give_consent,
+    "consent.withdraw": records.withdraw_consent,
+    "registration.file": filing.file_registrations,
+    "registration.hold": filing.hold_registrations,
+    "appeal.file": appeals.file_appeals,
+    "appeal.add": appeals.add_to_appeals,
+    "appeal.withdraw": appeals.withdraw_appeals,
+    "ticket.open": records.open_ticket,
+    "notifications.set": records.set_notifications,
+    "decision.told": records.decision_told,
+    "conversation.reachable": records.set_reachable,
+}
+
+JOBS: Mapping[str, JobFunction] = {
+    "ikd.look_up": identity.look_up,
+    "photo.receive": photos.receive,
+    "photo.forget": photos.forget,
+    "face.verify": identity.verify_face,
+    "selection.run": selection.run_selection,
+    "person.erase": privacy.erase,
+}
+
+
+class Executors:
+    """`records` and `jobs` as the turn worker and the job worker call them, with all that they need bound in.
+
+    `code` makes a fresh public code.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        ikd: IkdGateway,
+        sources: SourcesGateway,
+        faces: FacePool,
+        photos: PhotoStore,
+        channels: Mapping[str, Channel],
+        code: Callable[[], str],
+        auto_select: bool,
+        programme: str,
+    ) -> None:
+        self.work = Work(
+            database=database,
+            ikd=ikd,
+            sources=sources,
+            faces=faces,
+            photos=photos,
+            sources_of_photos={name: ChannelPhotos(channel) for name, channel in channels.items()},
+            rule_sets=load_rule_sets(),
+            code=code,
+            programme=programme,
+        )
+        terms = Terms(programme=programme, auto_select=auto_select)
+        self.records: dict[str, RecordExecutor] = {
+            kind: _bound_record(function, terms) for kind, function in RECORDS.items()
+        }
+        self.jobs: dict[str, JobExecutor] = {kind: _bound_job(function, self.work) for kind, function in JOBS.items()}
+
+
+class ChannelPhotos:
+    """A channel as a source of photos: its errors said in the words of a job."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    async def fetch(self, photo: PhotoRef, max_bytes: int) -> bytes:
+        try:
+            return await self._channel.fetch(photo, max_bytes)
+        except FetchError as error:
+            raise (PhotoGone(error.cause) if error.gone else TryLater(error.cause)) from error
+
+    async def forget(self, photos: Sequence[PhotoRef]) -> None:
+        try:
+            await self._channel.forget(photos)
+        except FetchError as error:
+            raise TryLater(error.cause) from error
+
+
+def _bound_record(function: RecordFunction, terms: Terms) -> RecordExecutor:
+    async def execute(connection: AsyncConnection, database: Database, items: Sequence[RecordItem]) -> Sequence[int]:
+        return await function(connection, database, terms, items)
+
+    return execute
+
+
+def _bound_job(function: JobFunction, work: Work) -> JobExecutor:
+    async def execute(job: JobRow, now: datetime) -> Finished:
+        return await function(work, job, now)
+
+    return execute
