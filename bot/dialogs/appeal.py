@@ -230,7 +230,7 @@ def _summary(scene: Scene) -> Entered:
     options = (
         option("yes", "appeal.option_file"),
         option("change", "appeal.option_change"),
-        option("no", "options.yes_cancel"),
+        option("no", "appeal.option_not_file"),
     )
     return Ask(Say("appeal.summary_misused" if scene.get("misused") else "appeal.summary", params), options)
 

@@ -37,12 +37,16 @@ INCOME = against("income", "BPJS Ketenagakerjaan", 9800000, 2989145)
 TURNOVER = against("account_turnover", "bank", 187000000, 60000000)
 NO_COMPONENT = against("no_component", "DTSEN")
 DECILE = against("decile", "DTSEN", 5, 4)
-DECILE_FITS = ReasonFacts("decile_in_target", "for", {"value": 1, "limit": 4, "owner": "DTSEN", "as_of": "2026-11-12"}, False)
+DECILE_FITS = ReasonFacts(
+    "decile_in_target", "for", {"value": 1, "limit": 4, "owner": "DTSEN", "as_of": "2026-11-12"}, False
+)
 HAS_SD = ReasonFacts("has_sd", "for", {"value": 1, "owner": "DTSEN", "as_of": "2026-11-12"}, False)
 SILENT_PLN = ReasonFacts("source_unavailable", "wait", {"owner": "PLN"}, False)
 
 
-def decision(outcome: str, *reasons: ReasonFacts, until: date | None = date(2026, 12, 22), told: bool = False) -> DecisionFacts:
+def decision(
+    outcome: str, *reasons: ReasonFacts, until: date | None = date(2026, 12, 22), told: bool = False
+) -> DecisionFacts:
     return DecisionFacts(21, outcome, reasons, DECIDED, until if outcome == "not_eligible" else None, told)
 
 
