@@ -23,6 +23,8 @@ SLOW_AFTER = timedelta(seconds=6)
 STALE_AFTER = timedelta(hours=24)
 OFFER_HUMAN_AFTER = 3
 MOST_HOPS = 40
+# The global word, and the intent of those who say the same in other words.
+CANCEL = "cancel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +114,17 @@ class _Run:
             self._help()
         elif command == "repeat" and top is not None:
             self._reenter()
-        elif command == "cancel" and top is not None and top.dialog != MENU:
+        elif command == CANCEL and top is not None and top.dialog != MENU:
             self._cancel(top)
-        elif command in DIALOGS:
+        elif command in DIALOGS and command != CANCEL:
             self._open(Call(command))
         else:
             self._open(Call(MENU))
 
     def _cancel(self, top: Frame) -> None:
         about_below = top.dialog in {"cancel", "resume"}
-        if about_below or not any(frame.answers for frame in self._group()):
+        nothing_lost = DIALOGS[top.dialog].passing or not any(frame.answers for frame in self._group())
+        if about_below or nothing_lost:
             self._apply(Next(finished=True, drop=about_below or top.called, says=(Say("common.cancelled"),)))
         else:
             self._open(Call("cancel", {"title": DIALOGS[self._group_root().dialog].title.key}))
@@ -218,11 +221,8 @@ class _Run:
             return said
         if ask.parse is None:
             return None
-        if (
-            not ask.free
-            and (intent in INTENTS or intent in SMALL_TALK)
-            and not (ask.numeric and _many_digits(event.text))
-        ):
+        wish = intent in INTENTS or intent in SMALL_TALK or intent == CANCEL
+        if wish and not ask.free and not (ask.numeric and _many_digits(event.text)):
             return None
         top = self.session.top
         assert top is not None  # noqa: S101 - a question is open
@@ -240,6 +240,9 @@ class _Run:
                 self._apply(Next(finished=True))
             else:
                 self._reenter()
+            return True
+        if found.intent == CANCEL:
+            self._global_word(CANCEL)
             return True
         wish = INTENTS.get(found.intent)
         if wish is None:

@@ -1,0 +1,140 @@
+"""Which texts the conversation uses, read from its source: every literal key, and every family of keys.
+
+A key that is put together (`Say(f"selfie.problem_{problem}")`) is a family: it is listed once in `FAMILIES` with the
+values that may stand in its gap, so that a missing sentence and a stale one are both found without running a dialog.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TypeGuard
+
+from backend.domain.consents import Purpose
+from backend.domain.household import Component
+from backend.domain.levels import Level
+from bot.dialogs import INTENTS, SMALL_TALK
+from bot.texts import COMMANDS
+
+BOT = Path(__file__).resolve().parent.parent / "bot"
+_KEY = re.compile(r"[a-z_]+\.[a-z0-9_{}.]+")
+
+_PHOTO = ("unreadable", "too_large", "too_many_pixels", "video", "pdf", "animated", "too_small", "gone")
+_UNSUPPORTED = (
+    "video", "voice", "audio", "document", "sticker", "contact", "poll", "file_too_large", "other",
+)  # fmt: skip
+_NIK = ("empty", "letters", "too_short", "too_long", "all_same", "impossible_date", "looks_like_kk", "under_age")
+_ACCOUNT = (
+    "empty", "no_bank", "several_banks", "letters", "too_short", "too_long", "looks_like_nik", "looks_like_card",
+)  # fmt: skip
+_REPORTS = ("own", "recipient", "officer", "fraud")
+_OTHERS = _REPORTS[1:]
+_PURPOSES = tuple(str(purpose) for purpose in Purpose)
+
+# The keys of `reasons` follow from the rule sets, those of `simulator` are words of a page; each has tests of its own.
+CHECKED_ELSEWHERE = ("reasons.", "simulator.")
+FAMILIES: Mapping[str, Iterable[str]] = {
+    "appeal.{}": ("statement", "statement_again", "statement_reply"),
+    "appeal.outcome_{}": ("upheld", "partly", "rejected", "withdrawn", "redirected"),
+    "appeal.photo_{}": (*_PHOTO, "dark", "bright", "blurred", "small"),
+    "appeal.state_{}": ("received", "in_review", "need_more", "decided", "withdrawn"),
+    "appeal.step_{}": ("added", "received", "in_review", "need_more", "decided", "withdrawn"),
+    "appeal.stuck_{}": (
+        "no_registration", "no_decision", "accepted", "too_late", "nothing_contestable",
+    ),
+    "common.unsupported_{}": _UNSUPPORTED,
+    "identify.kk_{}": ("empty", "letters", "too_short", "too_long", "all_same", "impossible_date", "looks_like_nik"),
+    "identify.nik_{}": _NIK,
+    "info.{}": ("requirements", "authenticity", "ikd_help", "face_help", "assist_other"),
+    "menu.unexpected_{}": (*_UNSUPPORTED, "photo", "location"),
+    "options.component_{}": (*map(str, Component), "none"),
+    "options.wish_{}": tuple(INTENTS),
+    "privacy.level_{}": tuple(map(str, Level)),
+    "privacy.option_{}": ("show", "correct", "withdraw", "erase", "stop_messages", "resume_messages", "handover", *_PURPOSES),
+    "privacy.purpose_{}": _PURPOSES,
+    "privacy.sure_{}": _PURPOSES,
+    "registration.account_{}": _ACCOUNT,
+    "registration.phone_{}": ("empty", "letters", "too_short", "too_long", "foreign", "landline", "unknown_prefix"),
+    "registration.status_{}": ("submitted", "decided"),
+    "registration.told_{}": ("chat", "none"),
+    "report.describe_{}": _OTHERS,
+    "report.done_{}": _OTHERS,
+    "report.option_{}": _REPORTS,
+    "report.{}": ("complaint", "correct_data"),
+    "report.{}_done": ("complaint", "correct_data"),
+    "report.{}_title": ("complaint", "correct_data"),
+    "result.{}": ("eligible", "waiting"),
+    "selfie.problem_{}": (
+        *_PHOTO, "no_face", "many_faces", "small", "dark", "bright", "blurred", "cut_off", "turned", "ktp", "covered",
+    ),
+    "selfie.{}": ("not_turned", "same_photo"),
+    "small_talk.{}": tuple(SMALL_TALK),
+    "status.why_{}": ("for", "wait"),
+    "status.{}": ("waiting_identity", "submitted", "decided", "withdrawn"),
+    "words.you_{}": ("unknown", "male", "female"),
+    "words.call_{}": ("unknown", "male", "female"),
+}  # fmt: skip
+_OWN = {"words.ordinals", "words.leads", "words.fillers", "words.joins", *(f"words.{name}" for name in COMMANDS)}
+
+
+def used_keys(prefixes: Iterable[str]) -> set[str]:
+    """Every key that the source names, families written out. `prefixes` are the catalogue's files."""
+    known = set(prefixes)
+    literals = {text for text in _strings() if _KEY.fullmatch(text) and text.partition(".")[0] in known}
+    families = {family.replace("{}", value) for family, values in FAMILIES.items() for value in values}
+    return {*literals, *families, *_option_keys(), *_OWN}
+
+
+def undeclared_families(prefixes: Iterable[str]) -> set[str]:
+    """Families in the source that `FAMILIES` does not list."""
+    known = set(prefixes)
+    found = {family for family in _families() if family.partition(".")[0] in known}
+    own = {"options.{}", "words.{}", "words.{}_{}"}
+    return {family for family in found - set(FAMILIES) - own if not family.startswith(CHECKED_ELSEWHERE)}
+
+
+def synonyms() -> set[str]:
+    """The keys `words.<id>` that an option of the source could have: those of every short string in it."""
+    ids = {text for text in _strings() if re.fullmatch(r"[a-z_]{2,24}", text)}
+    return {f"words.{name}" for name in (*ids, *map(str, Component), *_PURPOSES)}
+
+
+def _trees() -> Iterator[ast.AST]:
+    for path in sorted(BOT.rglob("*.py")):
+        if "handlers" not in path.parts:
+            yield ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _strings() -> Iterator[str]:
+    """Every string but the pieces of composed ones and the names of records and commands, which look like keys."""
+    for tree in _trees():
+        nodes = list(ast.walk(tree))
+        others = {part for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+        others |= {node.args[0] for node in nodes if _calls(node, "Record", "Command") and node.args}
+        for node in nodes:
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in others:
+                yield node.value
+
+
+def _calls(node: ast.AST, *names: str) -> TypeGuard[ast.Call]:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names
+
+
+def _families() -> Iterator[str]:
+    for tree in _trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.JoinedStr):
+                parts = (part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
+                family = "".join(map(str, parts))
+                if _KEY.fullmatch(family):
+                    yield family
+
+
+def _option_keys() -> Iterator[str]:
+    """The keys of `option("yes")`, which names its text by its id unless a key is given."""
+    for tree in _trees():
+        for node in ast.walk(tree):
+            if _calls(node, "option") and len(node.args) == 1 and isinstance(node.args[0], ast.Constant):
+                yield f"options.{node.args[0].value}"
