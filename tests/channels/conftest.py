@@ -8,7 +8,11 @@ import pytest
 
 from backend.gateways.http import HttpClient
 from bot.handlers.telegram import TelegramChannel
+from bot.handlers.whatsapp import WhatsAppChannel
 from tests.fakes.fake_telegram import FakeTelegram
+from tests.fakes.fake_twilio import FakeTwilio
+
+PUBLIC_URL = "https://chat.contoh.go.id"
 
 
 class Clock:
@@ -41,3 +45,14 @@ def clock() -> Clock:
 @pytest.fixture
 def telegram_channel(telegram: FakeTelegram, http: HttpClient, clock: Clock) -> TelegramChannel:
     return TelegramChannel(telegram.token, http, telegram.url, clock=clock)
+
+
+@pytest.fixture
+async def twilio() -> AsyncIterator[FakeTwilio]:
+    async with FakeTwilio() as fake:
+        yield fake
+
+
+@pytest.fixture
+def whatsapp_channel(twilio: FakeTwilio, http: HttpClient) -> WhatsAppChannel:
+    return WhatsAppChannel(twilio.account_sid, twilio.auth_token, twilio.sender, http, twilio.url, PUBLIC_URL)

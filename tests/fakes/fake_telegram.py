@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 import orjson
 
-from tests.fakes.server import Answer, Fault, Faults, HttpServer, Poster, Request, as_json
+from tests.fakes.server import Answer, Fault, Faults, HttpServer, Poster, Request, as_json, next_id
 from tests.fakes.telegram_html import HtmlError, shown
 from tests.fakes.telegram_user import TelegramUser
 
@@ -77,7 +76,6 @@ class FakeTelegram:
         self._secret = ""
         self._waiting: list[dict[str, Any]] = []
         self._news = asyncio.Event()
-        self._ids = itertools.count(1)
         self._now = 1_795_311_000.0
         self._methods = {
             "sendMessage": self._send_message,
@@ -99,6 +97,7 @@ class FakeTelegram:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._news.set()
         await self._poster.close()
         await self._server.stop()
 
@@ -146,11 +145,8 @@ class FakeTelegram:
     def now(self) -> int:
         return int(self._now)
 
-    def next_id(self) -> int:
-        return next(self._ids)
-
     def keep_file(self, data: bytes) -> str:
-        file_id = f"AgACAgUAAxkBAAI{self.next_id():08d}"
+        file_id = f"AgACAgUAAxkBAAI{next_id():08d}"
         self._files[file_id] = data
         return file_id
 
@@ -218,7 +214,7 @@ class FakeTelegram:
         if len(text) > 4096:
             raise Refused(400, "Bad Request: message is too long")
         buttons = _buttons(parameters.get("reply_markup"))
-        message = Message(self.next_id(), chat.user.chat, text, bold, buttons)
+        message = Message(next_id(), chat.user.chat, text, bold, buttons)
         self.sent.append(message)
         chat.user.heard.put_nowait(message)
         return chat.user.message_of_bot(message)
@@ -250,7 +246,7 @@ class FakeTelegram:
         size = len(self._files[file_id])
         if size > MAX_FILE:
             raise Refused(400, "Bad Request: file is too big")
-        path = f"photos/file_{self.next_id()}.jpg"
+        path = f"photos/file_{next_id()}.jpg"
         self._links[path] = file_id
         return {"file_id": file_id, "file_unique_id": file_id[-8:], "file_size": size, "file_path": path}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import itertools
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,14 @@ from backend.gateways.http import HttpClient, HttpError
 
 FIRST_RETRY_S = 0.05
 LONGEST_RETRY_S = 1.0
+
+
+_IDS = itertools.count(1)
+
+
+def next_id() -> int:
+    """A number never given before in this process: two fakes on one database must not repeat each other's ids."""
+    return next(_IDS)
 
 
 @dataclass(frozen=True, slots=True)

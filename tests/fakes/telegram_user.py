@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from tests.fakes.server import next_id
+
 if TYPE_CHECKING:
     from tests.fakes.fake_telegram import FakeTelegram, Message
 
@@ -64,7 +66,7 @@ class TelegramUser:
 
     async def sends_album(self, photos: list[bytes], caption: str = "") -> list[dict[str, Any]]:
         """Several photos at once: one message each, all at the same time."""
-        group = f"139425182736{self._telegram.next_id():05d}"
+        group = f"139425182736{next_id():05d}"
         captions = [caption, *[""] * (len(photos) - 1)]
         sent = (self.sends_photo(data, words, group) for data, words in zip(photos, captions, strict=True))
         return list(await asyncio.gather(*sent))
@@ -84,7 +86,7 @@ class TelegramUser:
         assert shown is not None, "nothing to tap: the bot has not written yet"
         payloads = [payload for title, payload in shown.buttons if button in {title, payload}]
         assert payloads, f"no button {button!r} among {shown.buttons}"
-        query = f"{self.chat}{self._telegram.next_id():08d}"
+        query = f"{self.chat}{next_id():08d}"
         self.taps_open.add(query)
         return await self._updates(
             callback_query={
@@ -119,7 +121,7 @@ class TelegramUser:
         return {**body, "text": message.text, **markup}
 
     async def _writes(self, **content: Any) -> dict[str, Any]:
-        message_id = self._telegram.next_id()
+        message_id = next_id()
         self._telegram.incoming(self.chat, message_id)
         return await self._updates(message=self._message(message_id, content))
 
@@ -145,6 +147,6 @@ class TelegramUser:
         }
 
     async def _updates(self, **content: Any) -> dict[str, Any]:
-        update = {"update_id": 810_000_000 + self._telegram.next_id(), **content}
+        update = {"update_id": 810_000_000 + next_id(), **content}
         await self._telegram.deliver(update)
         return update
