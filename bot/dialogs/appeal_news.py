@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.dialogs.case import appeal_options, appeal_state, owner
+from bot.dialogs.case import ONGOING, appeal_options, appeal_state, owner
 from bot.effects import Record, Say
 from bot.facts import AppealFacts
 from bot.prompts import Ask, Call, Dialog, Entered, Next, Scene, Step, done, go, option, switch
@@ -55,6 +55,8 @@ def _collected(scene: Scene, value: Any) -> Next:
     appeal = scene.facts.appeal
     if appeal is None or owner(scene) is None:
         return done(Say("result.news"))
+    if appeal.status not in ONGOING:
+        return go("tell", Say("appeal.not_added"))
     if not value["photos"] and not value["statement"]:
         return go("ask", Say("appeal.nothing_added"))
     more = {"appeal_id": appeal.id, "photos": value["photos"], "statement": value["statement"]}
@@ -83,7 +85,7 @@ APPEAL_NEWS = Dialog(
     steps={
         "tell": Step(_tell, to=("ask", "collect", "decided")),
         "ask": Step(_ask, _asked, to=("tell", "collect")),
-        "collect": Step(_collect, _collected, to=("tell", "ask")),
+        "collect": Step(_collect, _collected, to=("ask", "tell")),
         "decided": Step(_decided, _decided_taken, to=("tell",)),
     },
 )
