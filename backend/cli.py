@@ -165,7 +165,7 @@ def face_check(
     turned: Annotated[Path | None, typer.Option(help="the second photo, head turned")] = None,
 ) -> None:
     """Compare two photos and print one JSON object."""
-    from backend.gateways.face_engine import face_check as check
+    from backend.gateways.faces import face_check as check
 
     found = check(reference.read_bytes(), selfie.read_bytes(), turned.read_bytes() if turned else None)
     typer.echo(orjson.dumps(found).decode())

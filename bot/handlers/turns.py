@@ -24,7 +24,7 @@ from backend.services.facts import Subject
 from backend.services.records import RecordItem
 from bot import events as ev
 from bot import session as sessions
-from bot.effects import Record
+from bot.effects import Record, Say
 from bot.engine import advance
 from bot.facts import Facts
 from bot.session import Session
@@ -265,7 +265,7 @@ class TurnWorker:
             give_up = first.attempts + 1 >= MOST_TRIES
             await inbox.failed(connection, first.id, type(error).__name__, now, give_up=give_up)
             if give_up:
-                text = self._catalogue.raw("common.trouble")
+                text = self._catalogue.text(Say("common.trouble"))
                 body = {"text": text, "buttons": []}
                 await outbox.add(connection, [outbox.Draft(conversation_id, "reply", "common.trouble", body)], now)
         FAILURES.labels(str(give_up)).inc()
@@ -273,7 +273,7 @@ class TurnWorker:
             "turn_failed",
             conversation=conversation_id,
             inbox=first.id,
-            event=first.event["kind"],
+            happening=first.event["kind"],
             cause=type(error).__name__,
             where=where(error),
             given_up=give_up,

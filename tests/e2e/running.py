@@ -1,0 +1,83 @@
+"""The whole service as its users meet it: `perlinsos serve` in a process of its own, killed and started at will."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+
+from backend import crypto
+from tests import postgres
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+STARTS_WITHIN = 60.0
+SECRET = "s3cret-of-the-webhook"
+
+
+class Service:
+    """One installation in `folder`. `start`, `kill` (as a power cut would) and `stop` as often as wanted."""
+
+    def __init__(self, folder: Path, database_url: str = "", **settings: str) -> None:
+        self.folder = folder
+        self.port = postgres.free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = folder / "service.log"
+        folder.mkdir(parents=True, exist_ok=True)
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("PERLINSOS_")},
+            "PERLINSOS_DATABASE_URL": database_url or f"sqlite+aiosqlite:///{folder}/perlinsos.db",
+            "PERLINSOS_MEDIA_URL": f"file:{folder}/photos",
+            "PERLINSOS_DATA_DIR": str(folder),
+            "PERLINSOS_NLU_MODEL": str(ROOT / "var" / "nlu" / "model.bin"),
+            "PERLINSOS_PORT": str(self.port),
+            "PERLINSOS_SANDBOX": "on",
+            "PERLINSOS_SECRET_KEYS": crypto.new_key(),
+            "NICEGUI_STORAGE_PATH": str(folder / "pages"),
+            **{f"PERLINSOS_{name.upper()}": value for name, value in settings.items()},
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it is up. Raises RuntimeError with the log when it does not come up."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "backend.cli", "serve"], cwd=ROOT, env=self.environment, stdout=log, stderr=log
+            )
+        deadline = time.monotonic() + STARTS_WITHIN
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                with urllib.request.urlopen(f"{self.url}/healthz", timeout=1):
+                    return
+            except (urllib.error.URLError, ConnectionError, TimeoutError):
+                time.sleep(0.05)
+        raise RuntimeError(f"the service did not start:\n{self.log.read_text()[-4000:]}")
+
+    def kill(self) -> None:
+        """kill -9: nothing is finished, nothing is said."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait(timeout=10)
+
+    def stop(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait(timeout=10)
+
+    def __enter__(self) -> Service:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

@@ -1,0 +1,132 @@
+"""The sender: order per chat, back-off, unknown fates, receipts, unreachable people."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from backend.db import Database
+from backend.repositories import outbox
+from bot.events import Started
+from bot.handlers.channel import Receipt, SendError
+from bot.handlers.outbox import Pace, take_receipt
+from tests.handlers.support import Bench
+
+
+@pytest.fixture
+def bench(database: Database) -> Bench:
+    return Bench(database)
+
+
+async def queue(bench: Bench, *texts: str, kind: str = "reply") -> None:
+    """Messages to the chat `a`, as turns would have queued them."""
+    async with bench.database.write() as connection:
+        drafts = [outbox.Draft(1, kind, "t", {"text": text, "buttons": []}) for text in texts]
+        await outbox.add(connection, drafts, bench.clock())
+    await bench.bus.ring("sends", [1])
+
+
+@pytest.fixture
+async def chat(bench: Bench) -> Bench:
+    await bench.arrives("a", Started())
+    await bench.work()
+    bench.channel.sent.clear()
+    return bench
+
+
+async def test_messages_of_one_chat_go_out_in_order(chat: Bench) -> None:
+    await queue(chat, "satu", "dua", "tiga")
+    await chat.send()
+    assert [m.text for m in chat.channel.sent] == ["satu", "dua", "tiga"]
+
+
+async def test_four_senders_at_once_send_each_message_once(chat: Bench) -> None:
+    await queue(chat, "satu", "dua")
+    await asyncio.gather(*(chat.sender.run([1]) for _ in range(4)))
+    assert len({m.id for m in chat.channel.sent}) == len(chat.channel.sent)
+
+
+async def test_a_message_that_was_not_processed_is_tried_again_after_a_pause(chat: Bench) -> None:
+    chat.channel.faults = [SendError("429", retryable=True, retry_after=7)]
+    await queue(chat, "satu", "dua")
+    await chat.send()
+    assert chat.channel.sent == []
+    await chat.sender.run([1])
+    assert chat.channel.sent == [], "not before the time that the provider named"
+    chat.clock.passes(seconds=8)
+    await chat.sender.run([1])
+    await chat.sender.run([1])
+    assert [m.text for m in chat.channel.sent] == ["satu", "dua"]
+
+
+async def test_a_reply_of_unknown_fate_is_sent_again_but_a_broadcast_never(chat: Bench) -> None:
+    chat.channel.faults = [SendError("time-out", maybe_sent=True)]
+    await queue(chat, "balasan")
+    await chat.send()
+    chat.clock.passes(seconds=5)
+    await chat.sender.run([1])
+    assert chat.channel.sent == []
+    chat.clock.passes(seconds=20)
+    await chat.sender.run([1])
+    assert [m.text for m in chat.channel.sent] == ["balasan"]
+    chat.channel.faults = [SendError("time-out", maybe_sent=True)]
+    await queue(chat, "siaran", kind="broadcast")
+    await chat.send()
+    chat.clock.passes(minutes=5)
+    await chat.sender.run([1])
+    assert [status for status, _, _ in await chat.outbox()][-1] == "unknown"
+    assert [m.text for m in chat.channel.sent] == ["balasan"]
+
+
+async def test_a_receipt_settles_an_unknown_reply_so_that_it_is_not_repeated(chat: Bench) -> None:
+    chat.channel.faults = [SendError("time-out", maybe_sent=True)]
+    await queue(chat, "balasan")
+    await chat.send()
+    await take_receipt(chat.database, Receipt(2, "SM1", "delivered"), chat.clock())
+    chat.clock.passes(minutes=1)
+    await chat.sender.run([1])
+    assert chat.channel.sent == []
+    assert [status for status, _, _ in await chat.outbox()][-1] == "delivered"
+
+
+async def test_receipts_only_move_forward(chat: Bench) -> None:
+    await queue(chat, "satu")
+    await chat.send()
+    for status in ("read", "delivered", "sent", "failed"):
+        await take_receipt(chat.database, Receipt(2, "SM1", status), chat.clock())
+    assert [status for status, _, _ in await chat.outbox()][-1] == "read"
+
+
+async def test_who_has_blocked_us_gets_nothing_more_and_the_rest_is_cancelled(chat: Bench) -> None:
+    chat.channel.faults = [SendError("403", unreachable=True)]
+    await queue(chat, "satu", "dua", "tiga")
+    await chat.send()
+    assert [status for status, _, _ in await chat.outbox()][1:] == ["failed", "cancelled", "cancelled"]
+
+
+async def test_after_eight_tries_a_message_is_given_up_with_its_cause(chat: Bench) -> None:
+    chat.channel.faults = [SendError("500", retryable=True) for _ in range(9)]
+    await queue(chat, "satu")
+    for _ in range(9):
+        await chat.sender.run([1])
+        chat.clock.passes(minutes=2)
+    assert (await chat.outbox())[-1] == ("failed", "t", 8)
+
+
+async def test_after_a_crash_what_was_being_sent_goes_again(chat: Bench) -> None:
+    await queue(chat, "satu")
+    async with chat.database.write() as connection:
+        await outbox.claim(connection, [1], chat.clock())
+    async with chat.database.write() as connection:
+        assert await outbox.recover(connection, chat.clock()) == 1
+    chat.clock.passes(seconds=6)
+    await chat.sender.run([1])
+    assert [m.text for m in chat.channel.sent] == ["satu"]
+
+
+def test_the_pace_spreads_messages_and_holds_when_told() -> None:
+    pace = Pace(per_second=10)
+    assert [round(pace.wait(100.0), 3) for _ in range(3)] == [0.0, 0.1, 0.2]
+    pace.hold(130.0)
+    assert round(pace.wait(101.0), 3) == 29.0

@@ -1,0 +1,165 @@
+"""The turn worker: once, in order, in batches, on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from sqlalchemy import event, select, update
+
+from backend.db import Database
+from bot.effects import Say
+from bot.events import Choice, PhotoRef, Photos, Started, Timeout, to_json
+from bot.handlers.turns import TurnWorker
+from tests.handlers.support import CHATS, INBOX, OUTBOX, Bench
+
+
+@pytest.fixture
+def bench(database: Database) -> Bench:
+    return Bench(database)
+
+
+async def test_a_message_becomes_one_reply(bench: Bench) -> None:
+    await bench.arrives("a", Started())
+    await bench.work()
+    assert bench.channel.sent[0].text.startswith("Selamat datang")
+    assert await bench.outbox() == [("sent", "menu.welcome menu.choose", 1)]
+
+
+async def test_the_same_webhook_twice_is_one_turn(bench: Bench) -> None:
+    await bench.arrives("a", "halo", "w1")
+    await bench.arrives("a", "halo", "w1")
+    await bench.work()
+    await bench.arrives("a", "halo", "w1")
+    await bench.work()
+    assert len(bench.channel.sent) == 1
+
+
+async def test_messages_of_one_chat_are_advanced_in_the_order_of_arrival(bench: Bench) -> None:
+    for text in ("daftar", "ya", "3510164503870001"):
+        await bench.arrives("a", text)
+    await bench.work()
+    keys = [keys for _, keys, _ in await bench.outbox() if keys]
+    assert [key.split()[-1] for key in keys] == ["identify.consent_data", "identify.ask_nik", "identify.ask_kk"]
+
+
+async def test_three_hundred_chats_in_one_batch_need_a_handful_of_statements(bench: Bench) -> None:
+    await asyncio.gather(*(bench.arrives(f"chat-{n}", Started()) for n in range(300)))
+    statements: list[str] = []
+    engine = bench.database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", lambda *a: statements.append(a[2]))
+    await bench.turn()
+    assert len(statements) <= 14, statements
+    await bench.send()
+    assert len(bench.channel.sent) == 300
+    assert {m.address for m in bench.channel.sent} == {f"chat-{n}" for n in range(300)}
+
+
+async def test_two_workers_on_the_same_chat_advance_it_once(bench: Bench) -> None:
+    await bench.arrives("a", Started())
+    ids = await bench.rung("turns")
+    await asyncio.gather(bench.turns.run(ids), bench.turns.run(ids), bench.turns.run(ids))
+    assert len(await bench.outbox()) == 1
+
+
+async def test_a_poison_message_stops_only_its_own_chat_and_is_set_aside_with_its_cause(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bench.arrives("bad", "racun")
+    await bench.arrives("good", Started())
+    resolve = bench.turns._catalogue.resolve
+
+    def breaks(event, session, language="id"):  # type: ignore[no-untyped-def]
+        if getattr(event, "text", "") == "racun":
+            raise RuntimeError("3510164503870001")
+        return resolve(event, session, language)
+
+    monkeypatch.setattr(type(bench.turns._catalogue), "resolve", lambda self, *a: breaks(*a))
+    chats = await bench.rung("turns")
+    for _ in range(3):
+        await bench.turns.run(chats)
+    await bench.send()
+    async with bench.database.read() as connection:
+        row = (await connection.execute(select(INBOX).where(INBOX.c.provider_id == "m1"))).mappings().one()
+    assert row["handled_at"] is not None
+    assert row["error"] == "RuntimeError"
+    texts = [m.text for m in bench.channel.sent]
+    assert any(t.startswith("Selamat datang") for t in texts)
+    assert any(t == bench.turns._catalogue.text(Say("common.trouble")) for t in texts)
+
+
+async def test_members_of_an_album_are_one_event(bench: Bench) -> None:
+    for n in range(12):
+        await bench.arrives("a", Photos((PhotoRef(f"p{n}"),), group="album"))
+    await bench.work()
+    assert bench.channel.sent == [], "an album is waited for"
+    bench.clock.passes(seconds=2)
+    await bench.turns.run([1])
+    await bench.send()
+    assert len(bench.channel.sent) == 1
+
+
+async def test_a_timer_that_is_due_is_an_event_once(bench: Bench) -> None:
+    await bench.arrives("a", "daftar")
+    await bench.arrives("a", "ya")
+    await bench.arrives("a", "3510164503870001")
+    await bench.arrives("a", "3510160101100001")
+    await bench.work()
+    told = len(bench.channel.sent)
+    bench.clock.passes(seconds=7)
+    await bench.turns.run([1])
+    await bench.turns.run([1])
+    await bench.send()
+    assert len(bench.channel.sent) == told + 1, "the slow look-up is told, once"
+
+
+async def test_a_turn_that_cannot_be_written_leaves_the_message_pending(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bench.arrives("a", Started())
+
+    async def breaks(*_: object) -> list[int]:
+        raise ConnectionError("gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TurnWorker, "_write", breaks)
+        await bench.turns.run([1])
+    assert await bench.pending() == 1
+    await bench.turns.run([1])
+    await bench.send()
+    assert len(bench.channel.sent) == 1
+
+
+async def test_a_button_of_another_question_changes_nothing(bench: Bench) -> None:
+    await bench.arrives("a", "daftar")
+    await bench.work()
+    first = bench.channel.sent[-1].buttons[0]
+    await bench.arrives("a", Choice(first.payload, first.title))
+    await bench.arrives("a", Choice(first.payload, first.title))
+    await bench.work()
+    keys = [keys for _, keys, _ in await bench.outbox()]
+    assert keys[-1].split()[0] == "common.old_button"
+
+
+async def test_nothing_personal_rests_readable(bench: Bench) -> None:
+    await bench.arrives("628123456789", "NIK saya 3510164503870001")
+    await bench.work()
+    async with bench.database.read() as connection:
+        for source in (INBOX, OUTBOX, CHATS):
+            rows = (await connection.exec_driver_sql(f"SELECT * FROM {source.name}")).all()
+            for value in [v for row in rows for v in row]:
+                raw = value if isinstance(value, bytes) else str(value).encode()
+                assert b"3510164503870001" not in raw
+                assert b"628123456789" not in raw
+
+
+async def test_an_event_of_an_unknown_session_version_is_set_aside_not_guessed(bench: Bench) -> None:
+    await bench.arrives("a", Started())
+    async with bench.database.write() as connection:
+        await connection.execute(update(CHATS).values(session={"v": 99}))
+    for _ in range(3):
+        await bench.turns.run([1])
+    assert await bench.pending() == 0
+    async with bench.database.read() as connection:
+        assert (await connection.execute(select(INBOX.c.error))).scalar_one() == "ValueError"
+    assert to_json(Timeout("slow"))["name"] == "slow"
