@@ -26,9 +26,10 @@ class FaceReport:
     """What one photo shows. Lengths are pixels of the decoded picture (at most 1,000 on the longer side).
 
     `faces` counts faces that matter (a stranger far behind does not). `problem` is the first thing to tell the person,
-    None for a usable selfie. `yaw_ratio` is the nose's distance from the jaw's edge on its left over that on its right
-    as seen in the picture: 1 facing the camera. `encoding` has 128 floats; it is present whenever exactly one face is
-    large enough to be described, even with a problem. `box` is (left, top, right, bottom) of the largest face.
+    None for a usable selfie. `yaw_ratio` is the nose's distance from the face's left edge over that from its right
+    one, as seen in the picture (see the engine): 1 facing the camera, 0.7 or 1.4 a turned head. `encoding` has 128
+    floats; it is present whenever exactly one face is large enough to be described, even with a problem. `box` is
+    (left, top, right, bottom) of the largest face.
     """
 
     faces: int

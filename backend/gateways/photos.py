@@ -147,7 +147,9 @@ def _upright(picture: Image.Image, side: int) -> Image.Image:
         white = Image.new("RGBA", turned.size, "white")
         white.alpha_composite(turned.convert("RGBA"))
         turned = white
-    return turned.convert("RGB")
+    plain = turned.convert("RGB")
+    plain.info = {}  # a JPEG's comment would otherwise be written again
+    return plain
 
 
 def _encoded(picture: Image.Image) -> bytes:
