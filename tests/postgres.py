@@ -154,6 +154,9 @@ def _account() -> pwd.struct_passwd | None:
 
 def main(command: Sequence[str]) -> int:
     """Run `command` beside a server of its own; its exit status, or 128 + the number of the signal that stopped us."""
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    for number in signals:
+        signal.signal(number, _stop)
     with Postgres() as server:
         # A session of its own: the terminal's Ctrl+C reaches us alone, and is passed on to all of its processes once.
         child = subprocess.Popen(command, env={**os.environ, VARIABLE: server.url}, start_new_session=True)
@@ -161,10 +164,14 @@ def main(command: Sequence[str]) -> int:
         def pass_on(number: int, _frame: FrameType | None) -> None:
             os.killpg(child.pid, number)
 
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in signals:
             signal.signal(number, pass_on)
         status = child.wait()
     return status if status >= 0 else 128 - status
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

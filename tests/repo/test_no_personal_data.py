@@ -27,7 +27,7 @@ def _numbers() -> dict[str, set[Path]]:
 
 
 def _residents() -> set[str]:
-    return {number for resident in load_residents() for number in (resident.nik, resident.kk)}
+    return {number for resident in load_residents() for number in (resident.nik, resident.kk) if number}
 
 
 def test_only_made_up_people_have_a_number_here() -> None:
