@@ -94,16 +94,23 @@ class _Run:
             self._open(Call(MENU, {"welcome": True}))
         elif top is None:
             self._from_rest(event)
-        elif self._stale(event) and not DIALOGS[top.dialog].passing:
+        elif self._stale() and not DIALOGS[top.dialog].passing and not self._still_answers(top, event):
             self._open(self._offer_to_resume(after_pause=True))
         else:
             self._answer(event)
 
-    def _stale(self, event: ev.Event) -> bool:
-        """Whether so much time went by that the person may no longer know where they were. "lanjut" says they do."""
+    def _stale(self) -> bool:
+        """Whether so much time went by that the person may no longer know where they were."""
         last = self.session.last_at
-        goes_on = isinstance(event, ev.Text) and event.chosen == "continue"
-        return last is not None and self.now - last > STALE_AFTER and not goes_on
+        return last is not None and self.now - last > STALE_AFTER
+
+    def _still_answers(self, top: Frame, event: ev.Event) -> bool:
+        """Whether an event after a long pause is plainly the answer to the open question, or there is none to answer."""
+        entered = self._enter(top)
+        if not isinstance(entered, Ask):
+            return True
+        value = None if entered.free else self._read(entered, event)
+        return value is not None and not isinstance(value, Retry)
 
     def _offer_to_resume(self, after_pause: bool = False) -> Call:
         return Call("resume", {"title": DIALOGS[self._group_root().dialog].title.key, "after_pause": after_pause})
@@ -141,7 +148,7 @@ class _Run:
     def _from_rest(self, event: ev.Event) -> None:
         if isinstance(event, ev.Choice):
             _, option_id = read_payload(event.payload)
-            if option_id in DIALOGS:
+            if option_id in {MENU, *NOTICES.values(), *(wish.dialog for wish in INTENTS.values())}:
                 self._open(Call(option_id))
             else:
                 self._open(Call(MENU, {"old_button": True}))

@@ -101,21 +101,38 @@ def synonyms() -> set[str]:
     return {f"words.{name}" for name in (*ids, *map(str, Component), *_PURPOSES)}
 
 
+def _files() -> list[Path]:
+    return sorted(BOT.rglob("*.py"))
+
+
 def _trees() -> Iterator[ast.AST]:
-    for path in sorted(BOT.rglob("*.py")):
-        if "handlers" not in path.parts:
-            yield ast.parse(path.read_text(encoding="utf-8"))
+    for path in _files():
+        yield ast.parse(path.read_text(encoding="utf-8"))
 
 
 def _strings() -> Iterator[str]:
-    """Every string but the pieces of composed ones and the names of records and commands, which look like keys."""
-    for tree in _trees():
-        nodes = list(ast.walk(tree))
-        others = {part for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
-        others |= {node.args[0] for node in nodes if _calls(node, "Record", "Command") and node.args}
-        for node in nodes:
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in others:
-                yield node.value
+    """Every string but the pieces of composed ones and the names of records and commands, which look like keys.
+
+    A name of a record may also be a text's key, so it is left out only where it names a record: in the call that makes
+    it, and in the handlers, which carry it out.
+    """
+    effects = {str(name.value) for tree in _trees() for name in _effects(tree) if isinstance(name, ast.Constant)}
+    for path in _files():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        pieces = {part for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+        left_out = pieces | set(_effects(tree))
+        names = effects if "handlers" in path.parts else set()
+        for node in ast.walk(tree):
+            text = node.value if isinstance(node, ast.Constant) and node not in left_out else None
+            if isinstance(text, str) and text not in names:
+                yield text
+
+
+def _effects(tree: ast.AST) -> Iterator[ast.expr]:
+    """The first arguments of `Record(...)` and `Command(...)`."""
+    for node in ast.walk(tree):
+        if _calls(node, "Record", "Command") and node.args:
+            yield node.args[0]
 
 
 def _calls(node: ast.AST, *names: str) -> TypeGuard[ast.Call]:
@@ -137,4 +154,4 @@ def _option_keys() -> Iterator[str]:
     for tree in _trees():
         for node in ast.walk(tree):
             if _calls(node, "option") and len(node.args) == 1 and isinstance(node.args[0], ast.Constant):
-                yield f"options.{node.args[0].value}"
+                yield "options." + str(node.args[0].value)

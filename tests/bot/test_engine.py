@@ -122,7 +122,8 @@ def test_a_button_of_an_older_message_says_so_and_asks_the_present_question() ->
 
 def test_a_button_with_nothing_open_opens_its_dialog_or_the_menu() -> None:
     Conversation(FACTS).taps("registration", question=1).expects("identify.consent_data")
-    Conversation(FACTS).taps("no", question=1).expects("menu.old_button", "menu.choose")
+    for option_id in ("no", "resume", "identify", "selfie"):
+        Conversation(FACTS).taps(option_id, question=1).expects("menu.old_button", "menu.choose")
 
 
 def test_the_same_button_twice_is_one_answer() -> None:
@@ -166,6 +167,20 @@ def test_after_two_days_the_journey_is_offered_again_with_all_that_was_answered(
     chat = at_the_nik().says(SITI_NIK).waits(days=2).says("halo").expects("flow.resume_after_pause")
     assert "pendaftaran" in chat.text
     chat.says("ya").expects("identify.ask_kk")
+
+
+def test_a_plain_answer_after_two_days_is_taken_at_once() -> None:
+    at_the_nik().waits(days=2).says(SITI_NIK).expects("identify.ask_kk")
+    Conversation(FACTS).says("daftar").waits(days=2).taps("yes").expects("identify.ask_nik")
+
+
+def test_words_after_two_days_are_no_complaint() -> None:
+    chat = Conversation(FACTS, means(complaint="lambat sekali")).says("lambat sekali").waits(days=2)
+    chat.says("halo lagi").expects("flow.resume_after_pause")
+
+
+def test_waiting_for_two_days_is_no_reason_to_ask_anything() -> None:
+    at_the_nik().says(SITI_NIK).says(SITI_KK).waits(days=2).says("halo").expects("identify.look_up_busy")
 
 
 def test_a_menu_left_open_is_simply_answered() -> None:
