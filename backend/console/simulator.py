@@ -78,6 +78,7 @@ class Page:
         self.typing: ui.element
 
     async def build(self) -> None:
+        ui.colors(primary="#0b5c4b")
         ui.add_css(parts.CSS)
         ui.page_title(self.words("title"))
         residents = await self.simulated.residents()
@@ -94,7 +95,7 @@ class Page:
 
     def _phone(self) -> None:
         with ui.element("header").classes("sim-head"):
-            ui.element("div").classes("sim-face").props("aria-hidden=true")
+            ui.label(self.words("account")[0]).classes("sim-face").props("aria-hidden=true")
             with ui.element("div").classes("sim-who"):
                 ui.label(self.words("account")).classes("sim-name")
                 ui.label(self.words("account_note")).classes("sim-note")

@@ -92,7 +92,7 @@ def people(words: Words, residents: Sequence[dict[str, Any]], chat: Chat) -> Non
         with ui.element("article").classes("sim-card").props(f'data-resident="{resident["n"]}"'):
             ui.html(f"<h3>{html.escape(resident['name'])}</h3>", sanitize=False)
             ui.html(f'<span class="sim-chip">{html.escape(words("ikd_" + resident["ikd"]))}</span>', sanitize=False)
-            ui.html(f"<p>{html.escape(resident['story'])}</p>", sanitize=False)
+            ui.html(f"<p>{html.escape(resident['cerita'])}</p>", sanitize=False)
             with ui.element("div").classes("sim-acts"):
                 _acts(words, resident, chat)
 
@@ -122,7 +122,7 @@ def _acts(words: Words, resident: dict[str, Any], chat: Chat) -> None:
     if resident["has_selfies"]:
         button("send_front", lambda: selfie("front"))
         button("send_turned", lambda: selfie("turned"))
-    ui.link(words("enrol"), "/sandbox/enrol", new_tab=True).classes("q-btn text-primary")
+    ui.link(words("enrol"), "/sandbox/enrol", new_tab=True).classes("sim-enrol")
     if resident["ikd"] in {"inactive", "none"}:
         button("activate_ikd", activate)
 
