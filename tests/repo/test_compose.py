@@ -9,6 +9,7 @@ import tomllib
 from typing import Any
 
 import pytest
+import typer.core
 import typer.main
 import yaml
 
@@ -35,8 +36,9 @@ def test_it_is_valid_by_the_compose_specification() -> None:
 
 @pytest.mark.parametrize("name", sorted(_OURS))
 def test_a_service_starts_a_command_that_exists(name: str) -> None:
-    commands = getattr(typer.main.get_command(app), "commands")  # noqa: B009  typer's type does not tell that it is a group
-    assert _OURS[name]["command"][0] in commands
+    group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
+    assert _OURS[name]["command"][0] in group.commands
 
 
 def test_the_image_starts_the_console_script() -> None:
