@@ -29,7 +29,7 @@ class Wording(string.Formatter):
 
     `va` "1.300 VA", `rp` "Rp1.500.000", `number` "1.500", `date` "22 November 2026" (date, datetime or ISO text), `time`
     "08.00" in the service's zone, `mask` keeps the stars of a masked name; for lists of texts `bullets`, `lines`
-    (numbered), `paragraphs` and `and` ("a, b, dan c"). Without a specification text is cleaned (`clean`), since people
+    (numbered), `paragraphs`, `and` ("a, b, dan c") and `or`. Without a specification text is cleaned (`clean`), since people
     may have typed it.
     """
 
@@ -47,6 +47,7 @@ class Wording(string.Formatter):
             "bullets": lambda items: "\n".join(f"• {self._plain(item)}" for item in items),
             "lines": lambda items: "\n".join(f"{n}. {self._plain(item)}" for n, item in enumerate(items, 1)),
             "paragraphs": lambda items: "\n\n".join(self._plain(item) for item in items),
+            "or": lambda items: format_list([self._plain(item) for item in items], style="or", locale=locale),
             "and": lambda items: format_list([self._plain(item) for item in items], locale=locale),
         }
 

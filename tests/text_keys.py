@@ -40,7 +40,7 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     "appeal.outcome_{}": ("upheld", "partly", "rejected", "withdrawn", "redirected"),
     "appeal.photo_{}": (*_PHOTO, "dark", "bright", "blurred", "small"),
     "appeal.state_{}": ("received", "in_review", "need_more", "decided", "withdrawn"),
-    "appeal.step_{}": ("added", "received", "in_review", "need_more", "decided", "withdrawn"),
+    "appeal.step_{}": ("received", "in_review", "need_more", "decided", "withdrawn"),
     "appeal.stuck_{}": (
         "no_registration", "no_decision", "accepted", "too_late", "nothing_contestable",
     ),

@@ -175,8 +175,10 @@ def _not_mine_taken(scene: Scene, value: list[str]) -> Next:
 
 
 def _evidence(scene: Scene) -> Call:
+    reasons = scene.facts.decision.reasons if scene.facts.decision is not None else ()
+    wanted = {reason.code: list(reason.evidence) for reason in reasons if reason.code in scene.get("reasons")}
     before = {"photos": scene.get("photos", []), "before": scene.get("statement", "")}
-    return Call("evidence", {"reasons": scene.get("reasons"), "misused": scene.get("misused"), **before})
+    return Call("evidence", {"wanted": wanted, "misused": scene.get("misused"), **before})
 
 
 def _evidence_taken(scene: Scene, value: Any) -> Next:

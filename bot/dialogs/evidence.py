@@ -1,8 +1,8 @@
 """Collecting photos and a statement for an appeal; called by the dialogs that file one or add to one.
 
 Photos are fetched and looked at in the background, several at once and in any order, while the person goes on sending.
-The result is `{"photos": [ids], "statement": text}`; a caller may start it with the photos and the statement (`before`) that
-it has already.
+The result is `{"photos": [ids], "statement": text}`. A caller says what helps (`wanted`: reason -> codes of evidence, or
+`misused`, or an officer's `question`), and may start it with the photos and the statement (`before`) that it has already.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from bot.prompts import Ask, Dialog, Entered, Next, Retry, Scene, Step, done, go
 
 MOST_PHOTOS = 10
 LONGEST_STATEMENT = 1500
+# More reasons than this are asked in one line each: the full sentences would fill two screens of a small phone.
+MOST_IN_FULL = 2
 
 
 def _ask_photos(scene: Scene) -> Ask:
@@ -33,8 +35,15 @@ def _first_question(scene: Scene) -> Say:
         return Say("appeal.photos_asked", {"question": question})
     if scene.get("misused"):
         return Say("appeal.photos_misused")
-    wanted = [Say(f"reasons.{code}.evidence") for code in scene.get("reasons", [])]
-    return Say("appeal.photos_wanted", {"wanted": wanted})
+    wanted: dict[str, list[str]] = scene.get("wanted", {})
+    if len(wanted) > MOST_IN_FULL:
+        return Say("appeal.photos_wanted_many", {"wanted": [_in_one_line(code, wanted[code]) for code in wanted]})
+    return Say("appeal.photos_wanted", {"wanted": [Say(f"reasons.{code}.evidence") for code in wanted]})
+
+
+def _in_one_line(reason: str, evidence: list[str]) -> Say:
+    helps = [Say(f"reasons.evidence.{code}") for code in evidence]
+    return Say("appeal.photos_line", {"reason": Say(f"reasons.{reason}.short"), "evidence": helps})
 
 
 def _words_for_photos(_text: str, _scene: Scene) -> Retry:

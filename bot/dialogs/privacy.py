@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from backend.domain.consents import Purpose
+from backend.domain.consents import TEXT_VERSIONS, Purpose
 from backend.domain.names import mask_name
 from bot.dialogs.case import owner
 from bot.effects import Command, Option, Record, Say
@@ -27,10 +27,20 @@ def _chosen(scene: Scene, value: str) -> Next:
     if value == "correct":
         return switch("correct_data")
     if value == "resume_messages":
-        return done(Say("privacy.messages_on")).doing(Record("notifications.set", {"on": True}))
+        return done(Say("privacy.messages_on")).doing(*_messages_on(scene))
     if value in {"stop_messages", "handover"}:
         return switch(value)
     return go("identify", wish=value)
+
+
+def _messages_on(scene: Scene) -> tuple[Record, ...]:
+    """Asking for messages again is also the consent to them, where that was withdrawn."""
+    on = Record("notifications.set", {"on": True})
+    person, purpose = owner(scene), Purpose.NOTIFICATION
+    if person is None or purpose.value in person.consents:
+        return (on,)
+    given = {"purpose": purpose.value, "granted": True, "version": TEXT_VERSIONS[purpose]}
+    return (Record("consent.give", given), on)
 
 
 def _identify(_scene: Scene) -> Call:
@@ -103,7 +113,9 @@ def _withdraw_sure(scene: Scene) -> Ask:
 def _withdrawn(scene: Scene, value: str) -> Next:
     if value == "no":
         return done(Say("privacy.kept"))
-    return done(Say("privacy.withdrawn")).doing(Record("consent.withdraw", {"purpose": scene.get("purpose")}))
+    purpose = scene.get("purpose")
+    off = (Record("notifications.set", {"on": False}),) if purpose == Purpose.NOTIFICATION else ()
+    return done(Say("privacy.withdrawn")).doing(Record("consent.withdraw", {"purpose": purpose}), *off)
 
 
 # --- erasing ---------------------------------------------------------------------------------------------------------

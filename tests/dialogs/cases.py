@@ -27,15 +27,17 @@ RAHMAWATI = person(8, "Rahmawati", "female")
 REGISTRATION = RegistrationFacts(11, "PRL-7K2M-93", "decided", datetime(2026, 11, 21, 3, 0, tzinfo=UTC))
 
 
-def against(code: str, owner: str, value: Any = 0, limit: Any = 0, contestable: bool = True) -> ReasonFacts:
+def against(
+    code: str, owner: str, value: Any = 0, limit: Any = 0, contestable: bool = True, evidence: tuple[str, ...] = ()
+) -> ReasonFacts:
     params = {"value": value, "limit": limit, "owner": owner, "as_of": "2026-11-12"}
-    return ReasonFacts(code, "against", params, contestable)
+    return ReasonFacts(code, "against", params, contestable, evidence)
 
 
-ELECTRICITY = against("electricity", "PLN", 2200, 1300)
-INCOME = against("income", "BPJS Ketenagakerjaan", 9800000, 2989145)
+ELECTRICITY = against("electricity", "PLN", 2200, 1300, evidence=("electricity_bill", "electricity_meter"))
+INCOME = against("income", "BPJS Ketenagakerjaan", 9800000, 2989145, evidence=("payslip",))
 TURNOVER = against("account_turnover", "bank", 187000000, 60000000)
-NO_COMPONENT = against("no_component", "DTSEN")
+NO_COMPONENT = against("no_component", "DTSEN", evidence=("family_card", "birth_certificate", "school_letter"))
 DECILE = against("decile", "DTSEN", 5, 4)
 DECILE_FITS = ReasonFacts(
     "decile_in_target", "for", {"value": 1, "limit": 4, "owner": "DTSEN", "as_of": "2026-11-12"}, False

@@ -162,7 +162,7 @@ def test_several_reasons_in_one_answer(said: str, reasons: list[str]) -> None:
     four = decision("not_eligible", ELECTRICITY, INCOME, NO_COMPONENT, DECILE)
     chat = at_reasons(facts_of(RAHMAWATI, decision=four))
     chat.expects("appeal.which_reasons", options=["electricity", "income", "no_component", "decile", "all", "misused"])
-    chat.says(said).expects("appeal.photos_wanted")
+    chat.says(said).expects("appeal.photos_wanted_many" if len(reasons) > 2 else "appeal.photos_wanted")
     assert chat.session.stack[0].answers["reasons"] == reasons
 
 

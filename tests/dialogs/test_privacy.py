@@ -149,7 +149,19 @@ def test_messages_can_be_taken_up_again() -> None:
     chat = opened(proven(facts_of(silent)))
     chat.expects("privacy.choose", options=["show", "correct", "withdraw", "erase", "resume_messages", "handover"])
     chat.says("kabari saya lagi").expects("privacy.messages_on")
-    assert chat.recorded("notifications.set") == [Record("notifications.set", {"on": True})]
+    assert chat.records == [Record("notifications.set", {"on": True})]
+
+
+def test_taking_messages_up_again_renews_a_consent_that_was_withdrawn() -> None:
+    silent = replace(SITI, notifications=False, consents=frozenset({"data_access"}))
+    chat = opened(proven(facts_of(silent))).taps("resume_messages")
+    given = {"purpose": "notification", "granted": True, "version": "2026-1"}
+    assert chat.records == [Record("consent.give", given), Record("notifications.set", {"on": True})]
+
+
+def test_withdrawing_the_consent_to_messages_stops_them() -> None:
+    chat = opened(proven(facts_of(SITI))).taps("withdraw").taps("notification").says("ya")
+    assert chat.recorded("notifications.set") == [Record("notifications.set", {"on": False})]
 
 
 def test_the_other_choices_lead_on() -> None:
