@@ -25,10 +25,11 @@ def read(folder: Path = DATA) -> list[Example]:
     files = sorted(folder.rglob("*.yml"))
     if not files:
         raise NluError(f"No *.yml with examples in {folder}: give a folder in Rasa's NLU format.")
-    return [example for file in files for example in _read_file(file)]
+    return [example for file in files for example in read_file(file)]
 
 
-def _read_file(file: Path) -> Iterator[Example]:
+def read_file(file: Path) -> Iterator[Example]:
+    """The examples of one file, in line order."""
     content = yaml.safe_load(file.read_text(encoding="utf-8"))
     if not isinstance(content, dict) or not isinstance(content.get("nlu"), list):
         raise NluError(f"{file.name} is not Rasa NLU data: it needs a list under `nlu`.")

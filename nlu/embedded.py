@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from nlu.training import Report
 
 RANKED = 5
+TOO_LONG = 4_000
+"""Characters; longer than anything WhatsApp sends, so not a request that somebody typed."""
 
 
 def train(out: Path, data: Path = DATA) -> Report:
@@ -58,7 +60,7 @@ class EmbeddedEngine:
         intent, confidence = ranking[0]
         rule = self.model.rule
         unsure = confidence < rule.confidence or confidence - ranking[1][1] < rule.margin
-        if unsure or self._coverage(blocks[0]) < rule.coverage:
+        if unsure or len(text) > TOO_LONG or self._coverage(blocks[0]) < rule.coverage:
             intent = FALLBACK
         return Understanding(intent, confidence, ranking)
 

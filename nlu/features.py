@@ -14,7 +14,7 @@ from nlu.normalise import Normaliser, default
 
 CONCEPTS = Path(__file__).parent / "concepts.yml"
 BLOCKS = ("words", "letters", "concepts")
-_LETTERS = range(2, 6)
+_LETTERS = range(2, 5)
 _PREFIXES = (
     "meng",
     "meny",
@@ -92,7 +92,6 @@ def _words(tokens: list[str]) -> Iterator[str]:
     if tokens:
         yield f"^{tokens[0]}"
         yield f"{tokens[-1]}$"
-        yield f"#{min(len(tokens), 12) // 2}"
 
 
 def _letters(tokens: list[str]) -> Iterator[str]:

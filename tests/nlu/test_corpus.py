@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from rapidfuzz import fuzz, process
+
+from nlu import corpus
+from nlu.corpus import DATA, Example
+from nlu.normalise import clean
+from nlu.understanding import INTENTS, NluError
+
+EXAMPLES = corpus.read()
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\W+", " ", clean(text)).strip()
+
+
+def test_one_file_an_intent_named_after_it() -> None:
+    assert sorted(file.stem for file in DATA.glob("*.yml")) == sorted(INTENTS)
+    for file in DATA.glob("*.yml"):
+        assert {e.intent for e in corpus.read_file(file)} == {file.stem}
+
+
+@pytest.mark.parametrize("intent", INTENTS)
+def test_every_intent_has_enough_different_examples(intent: str) -> None:
+    texts = {plain(e.text) for e in EXAMPLES if e.intent == intent}
+    assert len(texts) >= 150
+
+
+def test_no_message_stands_under_two_intents_or_twice() -> None:
+    times = Counter(plain(e.text) for e in EXAMPLES)
+    assert [text for text, n in times.items() if n > 1] == []
+
+
+def test_no_near_duplicates_across_files() -> None:
+    """Only whole sentences: of short ones a single word decides what they mean."""
+    long = [e for e in EXAMPLES if len(plain(e.text)) >= 25]
+    texts = [plain(e.text) for e in long]
+    scores = process.cdist(texts, texts, scorer=fuzz.ratio, score_cutoff=94, workers=2)
+    near = [
+        (long[i].text, long[j].text)
+        for i, j in zip(*scores.nonzero(), strict=True)
+        if i < j and long[i].intent != long[j].intent
+    ]
+    assert near == []
+
+
+def test_nobody_real_is_in_the_examples() -> None:
+    assert [e.text for e in EXAMPLES if re.search(r"\d{9,}", e.text)] == []
+
+
+def test_a_different_corpus_has_a_different_fingerprint() -> None:
+    assert corpus.fingerprint(EXAMPLES) == corpus.fingerprint(corpus.read())
+    assert corpus.fingerprint([*EXAMPLES, Example("halo halo", "greet")]) != corpus.fingerprint(EXAMPLES)
+
+
+def test_a_folder_without_examples_or_with_something_else_says_so(tmp_path: Path) -> None:
+    with pytest.raises(NluError, match=r"No \*\.yml"):
+        corpus.read(tmp_path)
+    (tmp_path / "x.yml").write_text("- not nlu\n", encoding="utf-8")
+    with pytest.raises(NluError, match="not Rasa NLU data"):
+        corpus.read(tmp_path)

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nlu.normalise import LONGEST, Normaliser, clean, default
+
+
+@pytest.mark.parametrize(
+    ("written", "standard"),
+    [
+        ("makasiiih", "terima kasih"),
+        ("bisa2", "bisa-bisa"),
+        ("kk saya", "kartu keluarga saya"),
+        ("nda mau", "tidak mau"),
+        ("ndak bs dftr", "tidak bisa daftar"),
+        ("knp sy dtolak", "kenapa saya ditolak"),
+        ("PRIPUN", "bagaimana"),
+        ("matur nuwun", "terima kasih"),
+        ("orang kaya", "orang kaya"),
+        ("tapi lain", "tapi lain"),
+        ("Assalamu’alaikum", "assalamualaikum"),
+        ("nik 3510 1645 0387 0001", "nik angkapanjang"),
+        ("cek https://bansos.example.xyz/x?y=1 dong", "cek alamatsitus dong"),
+        ("gaaaak", "tidak"),
+    ],
+)
+def test_what_people_write_becomes_standard_words(written: str, standard: str) -> None:
+    assert default().normalise(written) == standard
+
+
+def test_politeness_is_left_out_only_when_something_else_is_said() -> None:
+    normaliser = default()
+    assert normaliser.request(normaliser.tokens("assalamualaikum pak, mau daftar dong")) == ["mau", "daftar"]
+    assert normaliser.request(normaliser.tokens("assalamualaikum")) == ["assalamualaikum"]
+    assert normaliser.request(normaliser.tokens("pak")) == ["pak"]
+
+
+def test_a_very_long_text_keeps_its_start_and_its_end() -> None:
+    text = clean("mulai " + "x" * 10_000 + " selesai")
+    assert len(text) <= LONGEST + 1
+    assert text.startswith("mulai")
+    assert text.endswith("selesai")
+
+
+def test_a_variant_with_two_meanings_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "words.yml"
+    path.write_text("words: {tidak: ga, bisa: ga}\nphrases: {}\nfillers: ''\ngreetings: [halo]\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="'ga' stands for"):
+        Normaliser.read(path)
