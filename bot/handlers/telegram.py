@@ -12,11 +12,9 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
-from urllib.parse import urlencode
 
-import orjson
 import structlog
-from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, Message
+from telegram import Bot
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, Forbidden, InvalidToken, TelegramError
 
@@ -39,7 +37,6 @@ API_URL = "https://api.telegram.org"
 CALLBACK_DATA_BYTES = 64
 POLL_WAIT_S = 25
 
-_POLL_GRACE_S = 10.0
 _DOWNLOAD_TIMEOUT_S = 60.0
 _LAST_BACK_OFF_S = 30.0
 
@@ -47,6 +44,8 @@ _LAST_BACK_OFF_S = 30.0
 _BOLD = re.compile(r"(?<![\w*])\*(?![\s*])([^*\n]+?)(?<!\s)\*(?![\w*])")
 # Telegram's own short phrases say what went wrong; anything with quotes or digits may repeat the citizen's words.
 _HARMLESS = re.compile(r"[A-Za-z_ :,'-]{1,80}")
+
+_NO_PREVIEW = {"is_disabled": True}
 
 T = TypeVar("T")
 
@@ -81,14 +80,13 @@ class TelegramChannel:
             return await self._delete(message)
         if not message.text.strip() or len(message.text) > self.limits.text:
             raise SendError("text_length")
-        markup = _keyboard(message.buttons)
+        keyboard = _keyboard(message.buttons)
         try:
             with self._errors(message.address):
-                sent = await self._send_text(message.address, to_html(message.text), ParseMode.HTML, markup)
+                return await self._send_text(message, keyboard, text=to_html(message.text), parse_mode=ParseMode.HTML)
         except _UnparsableError:
             with self._errors(message.address):
-                sent = await self._send_text(message.address, message.text, None, markup)
-        return Sent(str(sent.message_id))
+                return await self._send_text(message, keyboard, text=message.text)
 
     async def fetch(self, photo: PhotoRef, max_bytes: int) -> bytes:
         """The bytes of a photo; the link to them holds the token and goes no further. Raises FetchError."""
@@ -130,11 +128,8 @@ class TelegramChannel:
         Telegram forgets those before `offset`. Raises telegram.error.TelegramError.
         """
         # Not `Bot.get_updates`: one update that the library cannot read would cost the whole batch, again and again.
-        query = urlencode(
-            {"offset": offset, "timeout": wait, "allowed_updates": orjson.dumps(ALLOWED_UPDATES).decode()}
-        )
-        url = f"{self._bot.base_url}/getUpdates?{query}"
-        updates: Any = await self._transport.post(url, read_timeout=wait + _POLL_GRACE_S)
+        parameters = {"offset": offset, "timeout": wait, "allowed_updates": ALLOWED_UPDATES}
+        updates = await self._transport.call(f"{self._bot.base_url}/getUpdates", parameters, wait)
         return list(updates)
 
     async def answer(self, update: dict[str, Any]) -> None:
@@ -147,18 +142,11 @@ class TelegramChannel:
         except TelegramError as error:
             _log.info("telegram_answer_refused", cause=_cause(error))
 
-    async def _send_text(
-        self, chat: str, text: str, parse_mode: str | None, markup: InlineKeyboardMarkup | None
-    ) -> Message:
-        sent = await self._bot.send_message(
-            int(chat),
-            text,
-            parse_mode=parse_mode,
-            reply_markup=markup,
-            link_preview_options=LinkPreviewOptions(is_disabled=True),
-        )
-        self._flood.sent(chat)
-        return sent
+    async def _send_text(self, message: Outgoing, keyboard: dict[str, Any], **text: str) -> Sent:
+        parameters = {"chat_id": int(message.address), "link_preview_options": _NO_PREVIEW, **keyboard, **text}
+        sent = await self._transport.call(f"{self._bot.base_url}/sendMessage", parameters)
+        self._flood.sent(message.address)
+        return Sent(str(sent["message_id"]))
 
     async def _delete(self, message: Outgoing) -> Sent:
         try:
@@ -239,13 +227,14 @@ def to_html(text: str) -> str:
     return _BOLD.sub(r"<b>\1</b>", html.escape(text, quote=False))
 
 
-def _keyboard(buttons: Sequence[Button]) -> InlineKeyboardMarkup | None:
+def _keyboard(buttons: Sequence[Button]) -> dict[str, Any]:
     """One button a row: titles are sentences, and people's screens are narrow."""
     if not buttons:
-        return None
+        return {}
     if any(not 1 <= len(b.payload.encode()) <= CALLBACK_DATA_BYTES or not b.title.strip() for b in buttons):
         raise SendError("button_size")
-    return InlineKeyboardMarkup([[InlineKeyboardButton(b.title, callback_data=b.payload)] for b in buttons])
+    rows = [[{"text": b.title, "callback_data": b.payload}] for b in buttons]
+    return {"reply_markup": {"inline_keyboard": rows}}
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:

@@ -158,12 +158,16 @@ async def test_a_refusal_says_what_to_do(
     assert {name: getattr(error, name) for name in names} == {**dict.fromkeys(names, False), **flags}
 
 
-async def test_an_answer_that_is_not_json_may_have_been_a_success(
-    telegram: FakeTelegram, telegram_channel: TelegramChannel
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(200, b"<html>proxy</html>"), (200, b"[]"), (200, b'{"ok": true}'), (200, b""), (403, b"<html>proxy</html>")],
+)
+async def test_an_answer_that_is_not_the_bot_apis_may_have_been_a_success(
+    telegram: FakeTelegram, telegram_channel: TelegramChannel, status: int, body: bytes
 ) -> None:
-    fault = Fault("sendMessage", Answer(200, b"<html>proxy</html>"), processed=True)
-    telegram.faults.add(fault)
-    assert (await refused(telegram_channel, outgoing())).maybe_sent
+    telegram.faults.add(Fault("sendMessage", Answer(status, body), processed=True))
+    error = await refused(telegram_channel, outgoing())
+    assert (error.maybe_sent, error.unreachable) == (True, False)
 
 
 async def test_a_timeout_may_have_been_delivered(

@@ -6,14 +6,14 @@ import asyncio
 import base64
 import itertools
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
+import httptools
 import orjson
-import uvicorn
 
 from backend.gateways.http import HttpClient, HttpError
 
@@ -97,65 +97,91 @@ class Faults:
 
 
 class HttpServer:
-    """A plain ASGI server on a free port of 127.0.0.1: no framework, so that hundreds of chats cost little."""
+    """HTTP/1.1 on a free port of 127.0.0.1, in the test's own loop.
+
+    On the bare parser: a server framework would cost more than the code under test, and a second to stop.
+    """
 
     def __init__(self, handle: Callable[[Request], Awaitable[Answer]]) -> None:
         self._handle = handle
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        config = uvicorn.Config(
-            self._asgi,
-            interface="asgi3",
-            proxy_headers=False,
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=1,
-        )
-        self._server = _QuietServer(config)
-        self._task: asyncio.Task[None] | None = None
+        self._server: asyncio.Server | None = None
+        self._connections: set[_Connection] = set()
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
-        await self._server.ready.wait()
+        def connect() -> _Connection:
+            return _Connection(self._handle, self._connections)
+
+        self._server = await asyncio.get_running_loop().create_server(connect, sock=self._socket)
 
     async def stop(self) -> None:
-        self._server.should_exit = True
-        if self._task is not None:
-            await self._task
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self._connections):
+            connection.close()
         self._socket.close()
 
-    async def _asgi(self, scope: Any, receive: Any, send: Any) -> None:
-        body = b""
-        more = True
-        while more:
-            message = await receive()
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-        headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"]}
-        query = parse_qsl(scope["query_string"].decode(), keep_blank_values=True)
-        answer = await self._handle(Request(scope["method"], scope["path"], query, headers, body))
-        raw = [(name.encode(), value.encode()) for name, value in answer.headers.items()]
-        raw.append((b"content-length", str(len(answer.body)).encode()))
-        await send({"type": "http.response.start", "status": answer.status, "headers": raw})
-        await send({"type": "http.response.body", "body": answer.body})
 
+class _Connection(asyncio.Protocol):
+    """One kept-alive connection; requests on it come one after the other. The `on_…` names are the parser's."""
 
-class _QuietServer(uvicorn.Server):
-    """Leaves the test runner its signals, and says when it listens."""
+    def __init__(self, handle: Callable[[Request], Awaitable[Answer]], connections: set[_Connection]) -> None:
+        self._handle = handle
+        self._connections = connections
+        self._parser = httptools.HttpRequestParser(self)
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.ready = asyncio.Event()
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._connections.add(self)
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.ready.set()
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._connections.discard(self)
 
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+    def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        self._transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        self._parser.feed_data(data)
+
+    def on_message_begin(self) -> None:
+        self._url = b""
+        self._headers: dict[str, str] = {}
+        self._body: list[bytes] = []
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers[name.decode().lower()] = value.decode("latin-1")
+
+    def on_body(self, body: bytes) -> None:
+        self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        path, _, query = self._url.decode().partition("?")
+        pairs = parse_qsl(query, keep_blank_values=True)
+        method = self._parser.get_method().decode()
+        task = asyncio.create_task(self._answer(Request(method, path, pairs, self._headers, b"".join(self._body))))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, request: Request) -> None:
+        try:
+            answer = await self._handle(request)
+        except Exception:
+            self.close()  # the caller sees a broken connection at once; the loop reports the error
+            raise
+        head = [f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}"]
+        head += [f"{name}: {value}" for name, value in answer.headers.items()]
+        if answer.status != HTTPStatus.NO_CONTENT:
+            head.append(f"content-length: {len(answer.body)}")
+        self._transport.write("\r\n".join([*head, "", ""]).encode() + answer.body)
 
 
 class Poster:
