@@ -54,7 +54,7 @@ def _start(scene: Scene) -> Entered:
     """`other`: the caller wants somebody else than whom this chat has proven to be."""
     person = scene.facts.person
     if person is None or person.id != scene.person_id or scene.get("other"):
-        return go("consent", sex="unknown")
+        return _somebody_new()
     if scene.proven_at is not None and scene.now - scene.proven_at <= PROVEN_FOR:
         return done(result="proven")
     return go("same_person")
@@ -66,7 +66,12 @@ def _same_person(scene: Scene) -> Entered:
 
 
 def _same_person_taken(scene: Scene, value: str) -> Next:
-    return go("selfie") if value == "yes" else go("consent", sex="unknown")
+    return go("selfie") if value == "yes" else _somebody_new()
+
+
+def _somebody_new() -> Next:
+    """From here on the chat is nobody's: what this person answers must never count as the answer of the one before."""
+    return Next(to="consent", put={"sex": "unknown"}, forget=True)
 
 
 # --- consent, NIK, KK --------------------------------------------------------------------------------------------

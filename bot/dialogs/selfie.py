@@ -123,7 +123,8 @@ def _verified(scene: Scene, value: JobFinished) -> Next:
         case "not_turned" | "same_photo":
             return _slip(scene, "turned", Say(f"selfie.{value.outcome}"))
         case "problem":
-            return _slip(scene, "front", Say(f"selfie.problem_{value.data['problem']}"))
+            step = "turned" if value.data.get("photo") == "turned" else "front"
+            return _slip(scene, step, Say(f"selfie.problem_{value.data['problem']}"))
         case "ikd_inactive" | "inactive_nik":
             return done(result=value.outcome)
         case _:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -248,6 +249,15 @@ def test_asking_for_a_status_keeps_no_registration(found: dict[str, Any]) -> Non
     chat = Conversation(FACTS).says("status").says("ya").says(SITI_NIK).says(SITI_KK)
     chat.job("found", {**SITI_FOUND, **found}).says("ya").expects("identify.ikd_inactive_other")
     assert not chat.recorded("registration.hold")
+
+
+def test_what_somebody_else_answers_never_counts_for_the_person_before() -> None:
+    """The chat stops being Siti's before the first question, so that a refused consent is not taken for hers."""
+    chat = proven_chat().waits(days=31).says("daftar").says("bukan")
+    assert chat.session.person_id is None
+    chat.facts = replace(chat.facts, person=None)
+    chat.says("tidak").expects("identify.consent_data_refused")
+    assert chat.session.proven_at is None
 
 
 def test_somebody_else_on_a_proven_chat_is_not_called_by_the_other_ones_sex() -> None:

@@ -145,6 +145,12 @@ def test_a_head_that_is_not_turned_is_asked_for_again_with_the_first_photo_kept(
     assert (data["front"], data["turned"]) == (1, 9)
 
 
+def test_a_fault_of_the_second_photo_asks_for_that_one_alone() -> None:
+    chat = two_photos(at_the_selfie()).job("problem", {"problem": "blurred", "photo": "turned"})
+    chat.expects("selfie.problem_blurred").sends_photo().job("received", received(8))
+    assert chat.expects_command("face.verify").data["front"] == 1
+
+
 def test_photos_that_cannot_be_compared_are_not_asked_for_without_end() -> None:
     chat = two_photos(at_the_selfie()).job("not_turned")
     chat.sends_photo().job("received", received(3)).job("same_photo")
