@@ -53,15 +53,22 @@ _log = structlog.get_logger(__name__)
 
 
 class TelegramChannel:
-    """One bot. `api_url` is the Bot API's base, ours for tests or an operator's own server."""
+    """One bot. `api_url` is the Bot API's base, or that of an operator's own server; `per_second` what the bot may send
+    to all chats together (30 unless Telegram granted more)."""
 
     name = NAME
-    # No pause per chat: one turn sends one message, short bursts are allowed, and a 429 says how long to wait.
-    limits = Limits(text=4096, buttons=100, title=64, per_second=30)
 
     def __init__(
-        self, token: str, http: HttpClient, api_url: str = API_URL, *, clock: Callable[[], float] = time.monotonic
+        self,
+        token: str,
+        http: HttpClient,
+        api_url: str = API_URL,
+        *,
+        per_second: float = 30,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        # No pause per chat: one turn sends one message, short bursts are allowed, and a 429 says how long to wait.
+        self.limits = Limits(text=4096, buttons=100, title=64, per_second=per_second)
         base = api_url.rstrip("/")
         self._http = http
         self._transport = Transport(http)
@@ -197,29 +204,33 @@ async def poll_forever(
 ) -> None:
     """Feed `accept` with what citizens do until `stop` is set, for a machine that Telegram cannot reach.
 
-    Telegram hands out a batch again until `accept` has returned, so it must store before it returns; what it raises
-    ends the loop. Trouble at Telegram is logged and waited out.
+    Telegram hands out a batch again until `accept` has returned, so it must store before it returns. Trouble at
+    Telegram or in `accept` is logged and waited out, and nothing is skipped.
     """
     offset = 0
-    back_off = 1.0
-    polling = False
+    failures = 0
+    webhook_gone = False
     while not stop.is_set():
         try:
-            if not polling:
+            if not webhook_gone:  # a poll is refused as long as there is one
                 await channel.delete_webhook()
-                polling = True
+                webhook_gone = True
             updates = await _unless(stop, channel.poll(offset))
-        except TelegramError as error:
-            pause = max(back_off, error.retry_after if isinstance(error, FloodError) else 0)
-            _log.warning("telegram_poll_failed", cause=_cause(error), error=type(error).__name__, pause=pause)
+            if updates:
+                await accept([inbound for update in updates for inbound in parse_update(update)])
+                offset = updates[-1]["update_id"] + 1
+                await asyncio.gather(*(channel.answer(update) for update in updates))
+            failures = 0
+        except (
+            Exception
+        ) as error:  # whatever it was, a bot that stops listening is worse; names only: no text, no token
+            failures += 1
+            webhook_gone = False  # somebody may have set one meanwhile
+            asked = error.retry_after if isinstance(error, FloodError) else 0
+            pause = max(asked, min(2.0 ** (failures - 1), _LAST_BACK_OFF_S))
+            cause = _cause(error) if isinstance(error, TelegramError) else type(error).__name__
+            _log.warning("telegram_poll_failed", cause=cause, pause=pause)
             await _unless(stop, asyncio.sleep(pause))
-            back_off = min(2 * back_off, _LAST_BACK_OFF_S)
-            continue
-        back_off = 1.0
-        if updates:
-            await accept([inbound for update in updates for inbound in parse_update(update)])
-            offset = updates[-1]["update_id"] + 1
-            await asyncio.gather(*(channel.answer(update) for update in updates))
 
 
 def to_html(text: str) -> str:

@@ -42,12 +42,11 @@ class WhatsAppChannel:
     """One WhatsApp sender of one Twilio account.
 
     `sender` is a number (`+62…`, with or without `whatsapp:`); `contents` maps the names of Content resources to their
-    SIDs and is what `sync_contents` returns; `public_url` is where receipts come to.
+    SIDs and is what `sync_contents` returns; `public_url` is where receipts come to;
+    `per_second` is the sender's granted rate (80 by default, up to 1,000).
     """
 
     name = NAME
-    # No pause per chat: WhatsApp allows bursts to one person, and a turn sends one message for one of theirs.
-    limits = Limits(text=1600, buttons=LIST_ITEMS, title=LIST_TITLE, per_second=80)
 
     def __init__(
         self,
@@ -58,7 +57,11 @@ class WhatsAppChannel:
         api_url: str = API_URL,
         public_url: str = "",
         contents: Mapping[str, str] | None = None,
+        *,
+        per_second: float = 80,
     ) -> None:
+        # No pause per chat: WhatsApp allows bursts to one person, and a turn sends one message for one of theirs.
+        self.limits = Limits(text=1600, buttons=LIST_ITEMS, title=LIST_TITLE, per_second=per_second)
         self._http = http
         self._auth = (account_sid, auth_token)
         self._account_url = f"{api_url.rstrip('/')}/2010-04-01/Accounts/{account_sid}"

@@ -374,10 +374,35 @@ async def test_polling_outlives_trouble_and_takes_over_from_a_webhook(
     assert "deleteWebhook" in [method for method, _ in telegram.calls]
 
 
-async def test_what_was_not_accepted_comes_again(telegram: FakeTelegram, telegram_channel: TelegramChannel) -> None:
-    async def no_database(batch: list[Inbound]) -> None:
-        raise OSError("no database")
+async def test_what_was_not_stored_comes_again(
+    telegram: FakeTelegram, telegram_channel: TelegramChannel, caplog: pytest.LogCaptureFixture
+) -> None:
+    received, stop = Received(), asyncio.Event()
+    tries = 0
 
-    with pytest.raises(OSError, match="no database"):
-        await poll_forever(telegram_channel, no_database, asyncio.Event())
-    assert len(await telegram_channel.poll(0, wait=0)) == 2
+    async def database_away_at_first(batch: list[Inbound]) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise OSError("no database for NIK 3510164503870001")
+        await received(batch)
+
+    loop = asyncio.create_task(poll_forever(telegram_channel, database_away_at_first, stop))
+    await asyncio.wait_for(received.enough.wait(), 5)
+    stop.set()
+    await asyncio.wait_for(loop, 2)
+    assert (tries, len(received.events)) == (2, 2)
+    assert "3510164503870001" not in caplog.text
+
+
+async def test_polling_can_be_cancelled(telegram_channel: TelegramChannel) -> None:
+    loop = asyncio.create_task(poll_forever(telegram_channel, Received(), asyncio.Event()))
+    await asyncio.sleep(0.1)
+    loop.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await loop
+
+
+async def test_the_granted_rate_can_be_set(http: HttpClient) -> None:
+    assert TelegramChannel("1:a", http).limits.per_second == 30
+    assert TelegramChannel("1:a", http, per_second=1000).limits.per_second == 1000
