@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -88,7 +89,7 @@ class Desk:
         """Write one record as a turn does; the ids of the jobs that it queued."""
         return await self.records(kind, [(chat, by, data)])
 
-    async def records(self, kind: str, rows: list[tuple[int, int | None, dict[str, Any]]]) -> list[int]:
+    async def records(self, kind: str, rows: Sequence[tuple[int, int | None, dict[str, Any]]]) -> list[int]:
         items = [RecordItem(chat, "simulator", person, data, self.now) for chat, person, data in rows]
         async with self.database.write() as connection:
             return list(await self.executors.records[kind](connection, self.database, items))
