@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import traceback
 from typing import Any
@@ -11,10 +10,10 @@ import pytest
 from telegram.error import TelegramError
 
 from backend.gateways.http import HttpClient
-from bot.events import Choice, Event, PhotoRef, Photos, Reachability, Text
+from bot.events import Choice, PhotoRef, Photos, Reachability
 from bot.handlers import telegram_transport
-from bot.handlers.channel import Button, FetchError, Inbound, Outgoing, SendError
-from bot.handlers.telegram import TelegramChannel, parse_update, poll_forever, to_html
+from bot.handlers.channel import Button, FetchError, Outgoing, SendError
+from bot.handlers.telegram import TelegramChannel, parse_update, to_html
 from tests.channels.conftest import Clock
 from tests.fakes.fake_telegram import FakeTelegram
 from tests.fakes.server import Answer, Fault
@@ -324,83 +323,6 @@ async def test_the_webhook_is_set_with_its_secret(telegram: FakeTelegram, telegr
     assert parameters["allowed_updates"] == ["message", "edited_message", "callback_query", "my_chat_member"]
     with pytest.raises(TelegramError):
         await telegram_channel.set_webhook("http://tidak.aman/", "rahasia")
-
-
-class Received:
-    """What polling handed over."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-        self.enough = asyncio.Event()
-        self.wanted = 1
-
-    async def __call__(self, batch: list[Inbound]) -> None:
-        self.events += [inbound.event for inbound in batch]
-        if len(self.events) >= self.wanted:
-            self.enough.set()
-
-
-async def test_polling_hands_over_once_answers_taps_and_stops(
-    telegram: FakeTelegram, telegram_channel: TelegramChannel
-) -> None:
-    siti = telegram.user(SITI)
-    await telegram_channel.send(outgoing("Ya?", Button("1:yes", "Ya")))
-    await siti.hears()
-    received, stop = Received(), asyncio.Event()
-    received.wanted = 5  # two greetings from the fixture, then these
-    await siti.says("halo")
-    await siti.taps("Ya")
-    loop = asyncio.create_task(poll_forever(telegram_channel, received, stop))
-    await asyncio.sleep(0.1)
-    await siti.says("lagi")
-    await asyncio.wait_for(received.enough.wait(), 5)
-    await asyncio.sleep(0.05)
-    stop.set()
-    await asyncio.wait_for(loop, 2)
-    assert received.events[2:] == [Text("halo"), Choice("1:yes", "Ya"), Text("lagi")]
-    assert len(telegram.answered) == 1
-
-
-async def test_polling_outlives_trouble_and_takes_over_from_a_webhook(
-    telegram: FakeTelegram, telegram_channel: TelegramChannel
-) -> None:
-    telegram.point_at("https://chat.contoh.go.id", "rahasia")
-    telegram.fails("getUpdates", 502)
-    received, stop = Received(), asyncio.Event()
-    loop = asyncio.create_task(poll_forever(telegram_channel, received, stop))
-    await asyncio.wait_for(received.enough.wait(), 5)
-    stop.set()
-    await asyncio.wait_for(loop, 2)
-    assert "deleteWebhook" in [method for method, _ in telegram.calls]
-
-
-async def test_what_was_not_stored_comes_again(
-    telegram: FakeTelegram, telegram_channel: TelegramChannel, caplog: pytest.LogCaptureFixture
-) -> None:
-    received, stop = Received(), asyncio.Event()
-    tries = 0
-
-    async def database_away_at_first(batch: list[Inbound]) -> None:
-        nonlocal tries
-        tries += 1
-        if tries == 1:
-            raise OSError("no database for NIK 3510164503870001")
-        await received(batch)
-
-    loop = asyncio.create_task(poll_forever(telegram_channel, database_away_at_first, stop))
-    await asyncio.wait_for(received.enough.wait(), 5)
-    stop.set()
-    await asyncio.wait_for(loop, 2)
-    assert (tries, len(received.events)) == (2, 2)
-    assert "3510164503870001" not in caplog.text
-
-
-async def test_polling_can_be_cancelled(telegram_channel: TelegramChannel) -> None:
-    loop = asyncio.create_task(poll_forever(telegram_channel, Received(), asyncio.Event()))
-    await asyncio.sleep(0.1)
-    loop.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await loop
 
 
 async def test_the_granted_rate_can_be_set(http: HttpClient) -> None:
