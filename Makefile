@@ -15,9 +15,10 @@ help: ## this list
 
 run: export PERLINSOS_SANDBOX ?= on
 run: export PERLINSOS_DEMO ?= $(if $(PERLINSOS_PUBLIC_URL),off,on)
+# With the sandbox, the server migrates its own database: one start of Python less.
 run: .venv/.run var/key-ring var/nlu/model.bin ## serve on http://127.0.0.1:8000 (HOST and PORT override)
 	@PERLINSOS_SECRET_KEYS="$${PERLINSOS_SECRET_KEYS:-$$(cat var/key-ring)}"; export PERLINSOS_SECRET_KEYS; \
-	.venv/bin/perlinsos migrate && exec .venv/bin/perlinsos serve
+	$(if $(filter on,$(PERLINSOS_SANDBOX)),,.venv/bin/perlinsos migrate &&) exec .venv/bin/perlinsos serve
 
 test: .venv/.test services check ## all checks, then all tests, with a PostgreSQL of their own
 	@.venv/bin/python -m tests.postgres .venv/bin/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
