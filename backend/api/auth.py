@@ -1,0 +1,129 @@
+"""Who calls, and what they may: one rule for every route, in one table.
+
+A key has a role, and a region in which it sees and does things; outside of it nothing exists for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from backend.api.problems import Problem, missing
+from backend.bus import Bus
+from backend.db import Database
+from backend.domain.regions import lies_in
+from backend.gateways.photo_store import PhotoStore
+from backend.services import accounts
+from backend.services.accounts import KeyRole
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the routes work with."""
+
+    database: Database
+    bus: Bus
+    photos: PhotoStore
+    now: Callable[[], datetime]
+
+
+def services(request: Request) -> Services:
+    found: Services = request.app.state.api_services
+    return found
+
+
+Parts = Annotated[Services, Depends(services)]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Who may call a route. `everywhere`: only a key without a region, because what it shows belongs to none."""
+
+    roles: frozenset[KeyRole]
+    everywhere: bool = False
+
+
+ADMIN = frozenset({KeyRole.ADMIN})
+OFFICERS = ADMIN | {KeyRole.REVIEWER}
+READERS = OFFICERS | {KeyRole.READER}
+ALL = READERS | {KeyRole.PORTAL}
+FILING = ADMIN | {KeyRole.PORTAL}
+
+RULES: Mapping[str, Rule] = {
+    "list_registrations": Rule(ALL),
+    "create_registration": Rule(FILING),
+    "read_registration": Rule(ALL),
+    "list_decisions": Rule(ALL),
+    "read_decision": Rule(ALL),
+    "run_selection": Rule(ADMIN),
+    "list_appeals": Rule(ALL),
+    "create_appeal": Rule(FILING),
+    "read_appeal": Rule(ALL),
+    "add_evidence": Rule(FILING),
+    "read_evidence": Rule(OFFICERS),
+    "take_up_appeal": Rule(OFFICERS),
+    "ask_more": Rule(OFFICERS),
+    "resolve_appeal": Rule(OFFICERS),
+    "list_conversations": Rule(READERS),
+    "list_messages": Rule(OFFICERS),
+    "send_message": Rule(OFFICERS),
+    "list_people": Rule(READERS),
+    "search_people": Rule(ALL),
+    "read_person": Rule(READERS),
+    "read_stats": Rule(READERS),
+    "list_audit_events": Rule(ADMIN | {KeyRole.READER}, everywhere=True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A key that has been recognised."""
+
+    key_id: int
+    name: str
+    role: KeyRole
+    region_code: str
+
+    @property
+    def actor(self) -> str:
+        """As the audit log names it."""
+        return f"key:{self.name}"[:80]
+
+    def regions(self, asked: str = "") -> tuple[str, ...]:
+        """The regions that must hold for every row: the caller's own, and the one asked for."""
+        return tuple(code for code in (self.region_code, asked) if code)
+
+    def needs(self, region_code: str, what: str) -> None:
+        """Raises the same problem for what lies elsewhere as for what does not exist."""
+        if not lies_in(region_code, self.region_code):
+            raise missing(what)
+
+
+BEARER = HTTPBearer(auto_error=False, description="A key made with `perlinsos key create`")
+
+
+async def authorise(
+    request: Request, parts: Parts, given: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
+) -> Caller:
+    """The caller, when the route's rule lets them in. A route without a rule lets nobody in."""
+    key = await accounts.key_of(parts.database, given.credentials, parts.now()) if given is not None else None
+    if key is None:
+        raise Problem(
+            401, "unauthorized", "A valid key is needed: `Authorization: Bearer …`.",
+            headers={"WWW-Authenticate": "Bearer"},
+        )  # fmt: skip
+    rule = RULES.get(request.scope["route"].name)
+    caller = Caller(key.id, key.name, KeyRole(key.role), key.region_code)
+    if rule is None or caller.role not in rule.roles:
+        raise Problem(403, "forbidden", "The role of this key may not do this.")
+    if rule.everywhere and caller.region_code:
+        raise Problem(403, "forbidden", "A key for one region may not do this.")
+    return caller
+
+
+Authorised = Annotated[Caller, Depends(authorise)]

@@ -1,0 +1,50 @@
+"""`/api/v1/decisions`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import APIRouter
+
+from backend.api.auth import READERS, Authorised, Parts
+from backend.api.paging import Cursor, Limit, Listed, Region, Since, Until, cut, filters, page
+from backend.api.problems import missing
+from backend.api.schemas import DecisionRead, DecisionSummary, Outcome, reasons
+from backend.api.types import Id
+from backend.repositories import decisions, listing
+
+router = APIRouter(prefix="/api/v1/decisions", tags=["decisions"])
+
+
+@router.get("", summary="Decisions, the newest first")
+async def list_decisions(
+    parts: Parts,
+    caller: Authorised,
+    region: Region | None = None,
+    since: Since = None,
+    until: Until = None,
+    outcome: Outcome | None = None,
+    state: Literal["current", "replaced"] | None = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Listed[DecisionSummary]:
+    wanted = filters(caller, region, since, until, status=state or "", outcome=outcome or "")
+    async with parts.database.read() as connection:
+        rows = await listing.decisions(connection, wanted, page(limit, cursor))
+    return Listed(items=[DecisionSummary.model_validate(row) for row in rows[:limit]], next=cut(rows, limit))
+
+
+@router.get("/{decision_id}", summary="One decision with its reasons and inputs")
+async def read_decision(decision_id: Id, parts: Parts, caller: Authorised) -> DecisionRead:
+    wanted = listing.Filters(regions=caller.regions(), ids=(decision_id,))
+    async with parts.database.read() as connection:
+        rows = await listing.decisions(connection, wanted, listing.Page(1))
+        if not rows:
+            raise missing("decision")
+        found = (await decisions.by_ids(connection, [decision_id]))[decision_id]
+        inputs = await decisions.inputs_of(connection, decision_id) if caller.role in READERS else None
+    return DecisionRead(
+        **DecisionSummary.model_validate(rows[0]).model_dump(),
+        reasons=reasons(found.reasons),
+        inputs=dict(inputs) if inputs else None,
+    )
