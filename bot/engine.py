@@ -369,7 +369,7 @@ class _Run:
         self.session = replace(self.session, stack=stack, asked=None)
         if not stack:
             return
-        if frame.called:
+        if frame.called and not following.drop:
             take = self._step(stack[-1]).take
             assert take is not None, "a step that calls takes the result"  # noqa: S101
             self._apply(take(self._scene(stack[-1]), following.result))

@@ -76,18 +76,16 @@ def _hindrance(scene: Scene) -> str:
 
 
 def _stuck(scene: Scene) -> Entered:
-    hindrance, decision = scene.get("hindrance"), scene.facts.decision
-    if hindrance == "decided":
-        appeal = appeal_of(scene.facts)
-        if appeal is None:
-            return go("check")
+    hindrance, decision, appeal = scene.get("hindrance"), scene.facts.decision, appeal_of(scene.facts)
+    if owner(scene) is None or _hindrance(scene) != hindrance:
+        return go("check")
+    ways_on = (option("handover"), option("enough", "status.option_enough"))
+    if hindrance == "decided" and appeal is not None:
         return Ask(appeal_state(appeal), appeal_options(appeal))
-    params: dict[str, Any] = {}
     if hindrance == "too_late" and decision is not None and decision.appeal_until is not None:
-        params["until"] = decision.appeal_until.isoformat()
-        return Ask(Say("appeal.stuck_too_late", params), (option("handover"), option("enough", "status.option_enough")))
+        return Ask(Say("appeal.stuck_too_late", {"until": decision.appeal_until.isoformat()}), ways_on)
     first = (option("registration"),) if hindrance == "no_registration" else ()
-    return Ask(Say(f"appeal.stuck_{hindrance}"), (*first, option("handover"), option("enough", "status.option_enough")))
+    return Ask(Say(f"appeal.stuck_{hindrance}"), (*first, *ways_on))
 
 
 def _leave(scene: Scene, value: str) -> Next:
