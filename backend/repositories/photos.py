@@ -86,6 +86,21 @@ async def set_person(connection: AsyncConnection, ids: Sequence[int], person_id:
     await connection.execute(update(PHOTOS).where(_P.id.in_(ids)).values(person_id=person_id))
 
 
+async def faces_of(connection: AsyncConnection, person_id: int) -> dict[int, str]:
+    """The object keys of the pictures of a person's face that are still kept, by photo."""
+    found = await connection.execute(
+        select(_P.id, _P.object_key).where(
+            _P.person_id == person_id, _P.purpose.in_(("selfie", "turned")), _P.erased_at.is_(None)
+        )
+    )
+    return {row.id: row.object_key for row in found}
+
+
+async def erased(connection: AsyncConnection, ids: Sequence[int], now: datetime) -> None:
+    """The bytes of these photos are gone, and so is what would recognise them."""
+    await connection.execute(update(PHOTOS).where(_P.id.in_(ids)).values(erased_at=now, fingerprint=b""))
+
+
 # --- face checks -----------------------------------------------------------------------------------------------------
 
 

@@ -111,15 +111,21 @@ async def set_status(connection: AsyncConnection, ids: Sequence[int], status: st
         await connection.execute(update(REGISTRATIONS).where(_R.id.in_(ids)).values(status=status, updated_at=now))
 
 
-async def release(connection: AsyncConnection, person_id: int, now: datetime) -> list[int]:
-    """A person has proven who they are: their held registrations are submitted; the ids of these."""
-    released = await connection.execute(
-        update(REGISTRATIONS)
+async def waiting_of(connection: AsyncConnection, person_id: int) -> list[RegistrationRow]:
+    """The registrations of a person that wait until they prove who they are, held until the end of the transaction."""
+    found = await connection.execute(
+        select(*COLUMNS)
         .where(_R.person_id == person_id, _R.status == WAITING_IDENTITY)
-        .values(status=SUBMITTED, updated_at=now)
-        .returning(_R.id)
+        .order_by(_R.id)
+        .with_for_update()
     )
-    return list(released.scalars())
+    return [RegistrationRow(*row) for row in found]
+
+
+async def move(connection: AsyncConnection, ids: Sequence[int], conversation_id: int) -> None:
+    """From now on these registrations are spoken of in this chat."""
+    if ids:
+        await connection.execute(update(REGISTRATIONS).where(_R.id.in_(ids)).values(conversation_id=conversation_id))
 
 
 async def family_card_taken(connection: AsyncConnection, registration: RegistrationRow, kk_hash: bytes) -> bool:

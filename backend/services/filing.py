@@ -17,6 +17,8 @@ from backend.repositories.registrations import SUBMITTED, WAITING_IDENTITY, Regi
 from backend.services.records import CHAT, RecordItem, Terms, refuse
 
 SELECTION = "selection.run"
+HELD_FOR = "reason"
+"""In the details of a registration that is held before its answers were given: why."""
 _ANSWERS = ("components", "bank", "account", "notify", "from_pkh")
 
 
@@ -108,7 +110,7 @@ def _row(item: RecordItem, person: PersonRow, terms: Terms, status: str) -> dict
 
 
 def _details(item: RecordItem) -> dict[str, Any]:
-    return {name: item.data[name] for name in (*_ANSWERS, "reason") if name in item.data}
+    return {name: item.data[name] for name in (*_ANSWERS, HELD_FOR) if name in item.data}
 
 
 def _completed(held: RegistrationRow, item: RecordItem, person: PersonRow) -> dict[str, Any]:

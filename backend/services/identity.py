@@ -17,7 +17,7 @@ from backend.gateways.photo_store import PhotoMissing, PhotoStoreError
 from backend.repositories import audit, jobs, people, photos, regions, registrations, tickets
 from backend.repositories.jobs import JobRow
 from backend.repositories.people import Identity
-from backend.services.filing import selection_job
+from backend.services.filing import HELD_FOR, selection_job
 from backend.services.records import ticket
 from backend.services.work import Finished, TryLater, Work, later, transaction_id
 
@@ -81,7 +81,8 @@ async def verify_face(work: Work, job: JobRow, now: datetime) -> Finished:
     """`face.verify` {front, turned, consent_at, person | person_id} -> match (with `person_id`) | no_match | borderline |
     not_turned | same_photo | other_person | problem {problem} | ikd_inactive | inactive_nik.
 
-    A match makes the person known at the level of a chat pre-check, never lower than they were.
+    A match makes the person known at the level of a chat pre-check, never lower than they were, and submits what waited
+    for nothing else.
     """
     claim = await _claim(work, job, now)
     if isinstance(claim, Finished):
@@ -106,8 +107,12 @@ async def verify_face(work: Work, job: JobRow, now: datetime) -> Finished:
         return answer
     if not answer.match:
         return _no_match(work, job, claim, answer, now)
-    person_id = await _proven(work, job, claim, answer, now)
-    return Finished("match", person_id=person_id)
+    person_id, queued = await _proven(work, job, claim, answer, now)
+
+    async def write(connection: AsyncConnection) -> Sequence[int]:
+        return queued
+
+    return Finished("match", person_id=person_id, write=write)
 
 
 async def _claim(work: Work, job: JobRow, now: datetime) -> _Claim | Finished:
@@ -165,8 +170,13 @@ def _no_match(work: Work, job: JobRow, claim: _Claim, answer: FaceMatch, now: da
     return Finished(outcome, write=write)
 
 
-async def _proven(work: Work, job: JobRow, claim: _Claim, answer: FaceMatch, now: datetime) -> int:
-    """Store what the match has proven. Which person a chat is bound to, the turn that hears of it decides."""
+async def _proven(
+    work: Work, job: JobRow, claim: _Claim, answer: FaceMatch, now: datetime
+) -> tuple[int, Sequence[int]]:
+    """Store what the match has proven: the person, and the jobs that were queued for them.
+
+    Which person a chat is bound to, the turn that hears of the match decides.
+    """
     async with work.database.write() as connection:
         if claim.identity is not None:
             await people.add(connection, work.database, [claim.identity], Level.NONE.value, now)
@@ -180,7 +190,23 @@ async def _proven(work: Work, job: JobRow, claim: _Claim, answer: FaceMatch, now
             await people.adopt_consents(connection, job.conversation_id, person.id)
         await photos.set_person(connection, [job.data["front"], job.data["turned"]], person.id)
         await photos.add_check(connection, _check(job, claim, person.id, "match", answer, now))
-    return person.id
+        queued = await _submit_complete(work, connection, person.id, job.conversation_id, now)
+    return person.id, queued
+
+
+async def _submit_complete(
+    work: Work, connection: AsyncConnection, person_id: int, conversation_id: int | None, now: datetime
+) -> Sequence[int]:
+    """Registrations with all their answers (from another system) only waited for this proof; one that was held before
+    the answers were given is completed in the chat."""
+    waiting = await registrations.waiting_of(connection, person_id)
+    complete = [row.id for row in waiting if HELD_FOR not in row.details]
+    await registrations.set_status(connection, complete, registrations.SUBMITTED, now)
+    if conversation_id is not None:
+        await registrations.move(connection, complete, conversation_id)
+    if not work.auto_select:
+        return ()
+    return await jobs.add(connection, [selection_job(row_id, conversation_id) for row_id in complete], now)
 
 
 def _check(
@@ -211,6 +237,7 @@ async def verify_in_person(
     if person is None or person.erased_at is not None:
         raise LookupError("no such person")
     await people.set_level(connection, person_id, Level.IN_PERSON.value, now)
-    released = await registrations.release(connection, person_id, now)
+    released = [row.id for row in await registrations.waiting_of(connection, person_id)]
+    await registrations.set_status(connection, released, registrations.SUBMITTED, now)
     await audit.note(connection, [audit.Act(now, actor, "person.verified_in_person", f"person:{person_id}")])
     return await jobs.add(connection, [selection_job(row_id) for row_id in released], now)

@@ -110,3 +110,20 @@ async def forget(work: Work, job: JobRow, now: datetime) -> Finished:
     refs = [PhotoRef(sent["ref"], sent["content_type"], sent["size"]) for sent in job.data["photos"]]
     await work.sources_of_photos[job.data["channel"]].forget(refs)
     return Finished("forgotten")
+
+
+async def erase_faces(work: Work, job: JobRow, now: datetime) -> Finished:
+    """`photo.erase_faces` {person_id}: whoever withdraws the consent to the face check leaves no picture of it here."""
+    async with work.database.read() as connection:
+        kept = await photos.faces_of(connection, job.data["person_id"])
+    try:
+        for key in kept.values():
+            await work.photos.delete(key)
+    except PhotoStoreError as error:
+        raise TryLater(str(error)) from error
+
+    async def write(connection: AsyncConnection) -> Sequence[int]:
+        await photos.erased(connection, list(kept), now)
+        return ()
+
+    return Finished("erased", write=write)

@@ -18,7 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.db import Database
 from backend.domain.consents import TEXT_VERSIONS, Purpose
 from backend.domain.numbers import ticket_number
-from backend.repositories import audit, conversations, decisions, people, tickets
+from backend.repositories import audit, conversations, decisions, jobs, people, tickets
+from backend.repositories.jobs import JobDraft
 from backend.services.clock import TICKET_WITHIN
 
 log = structlog.get_logger(__name__)
@@ -76,14 +77,24 @@ async def give_consent(
 async def withdraw_consent(
     connection: AsyncConnection, database: Database, terms: Terms, items: Sequence[RecordItem]
 ) -> Sequence[int]:
-    """`consent.withdraw` {purpose}: from now on the newest answer is a no, and nothing is read by the older one."""
+    """`consent.withdraw` {purpose}: from now on the newest answer is a no, and nothing is done by the older one.
+
+    Without the consent to messages none is sent; without that to the face check its pictures are erased.
+    """
     rows = [_consent(item, False, TEXT_VERSIONS[Purpose(item.data["purpose"])]) for item in items]
     await people.add_consents(connection, rows)
+    now = items[0].now
+    by_purpose: dict[str, list[int]] = {purpose: [] for purpose in Purpose}
+    for item in items:
+        if item.person_id is not None:
+            by_purpose[item.data["purpose"]].append(item.person_id)
+    await people.set_notifications(connection, by_purpose[Purpose.NOTIFICATION], False, now)
     acts = [
         audit.Act(item.now, CHAT, "consent.withdrawn", _whom(item), {"purpose": item.data["purpose"]}) for item in items
     ]
     await audit.note(connection, acts)
-    return ()
+    drafts = [JobDraft(None, "photo.erase_faces", {"person_id": person_id}) for person_id in by_purpose[Purpose.FACE]]
+    return await jobs.add(connection, drafts, now)
 
 
 def _consent(item: RecordItem, granted: bool, version: str) -> dict[str, Any]:

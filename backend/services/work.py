@@ -64,8 +64,8 @@ class PhotoSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """All that jobs work with. `sources_of_photos` is by channel, `code` makes fresh public codes, `programme` is what
-    registrations are for."""
+    """All that jobs work with. `sources_of_photos` is by channel, `code` makes fresh public codes; `auto_select`: a
+    submitted registration is decided without anybody asking for it."""
 
     database: Database
     ikd: IkdGateway
@@ -75,7 +75,7 @@ class Work:
     sources_of_photos: Mapping[str, PhotoSource]
     rule_sets: RuleSets
     code: Callable[[], str]
-    programme: str
+    auto_select: bool
 
 
 JobFunction = Callable[[Work, JobRow, datetime], Awaitable[Finished]]

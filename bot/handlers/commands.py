@@ -40,6 +40,7 @@ JOBS: Mapping[str, JobFunction] = {
     "ikd.look_up": identity.look_up,
     "photo.receive": photos.receive,
     "photo.forget": photos.forget,
+    "photo.erase_faces": photos.erase_faces,
     "face.verify": identity.verify_face,
     "selection.run": selection.run_selection,
     "person.erase": privacy.erase,
@@ -74,7 +75,7 @@ class Executors:
             sources_of_photos={name: ChannelPhotos(channel) for name, channel in channels.items()},
             rule_sets=load_rule_sets(),
             code=code,
-            programme=programme,
+            auto_select=auto_select,
         )
         terms = Terms(programme=programme, auto_select=auto_select)
         self.records: dict[str, RecordExecutor] = {

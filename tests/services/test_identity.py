@@ -8,7 +8,7 @@ import pytest
 
 from backend.gateways.photo_store import PhotoMissing
 from backend.models import Consent, FaceCheck, Job, Person, Photo, Registration, Ticket
-from backend.repositories import people
+from backend.repositories import people, registrations
 from backend.sandbox.residents import Resident, load_residents
 from backend.services.identity import MOST_FAILURES, verify_in_person
 from backend.services.work import TryLater
@@ -245,3 +245,49 @@ async def test_whom_an_officer_has_seen_is_selected(desk: Desk) -> None:
     assert (row.status, (await desk.rows(Person))[0].level) == ("submitted", "in_person")
     await desk.record("consent.give", chat, person.id, purpose="data_access", granted=True, version="2026-1")
     assert (await desk.run(job)).outcome == "eligible"
+
+
+async def test_a_registration_that_only_waited_for_the_proof_is_submitted_and_selected(desk: Desk) -> None:
+    identity = identity_of(SITI)
+    answers = {"components": ["sd"], "bank": "", "account": "", "notify": "none", "from_pkh": False}
+    async with desk.database.write() as connection:
+        await people.add(connection, desk.database, [identity], "none", desk.now)
+        key = people.nik_hash(identity.nik)
+        person_id = (await people.by_nik_hashes(connection, [key]))[key].id
+        row = {
+            "number": "PRL-7K2M-93", "person_id": person_id, "conversation_id": None, "channel": "portal",
+            "programme": "PKH", "region_code": identity.region_code, "status": "waiting_identity", "details": answers,
+            "created_at": desk.now, "updated_at": desk.now,
+        }  # fmt: skip
+        await registrations.add(connection, [row])
+    chat = await desk.chat()
+    await desk.record("consent.give", chat, None, purpose="data_access", granted=True, version="2026-1")
+    data = {**await desk.selfie(chat), "person": typed(SITI)}
+    job = await desk.claim(await desk.queue("face.verify", chat, data))
+    [selection] = await desk.close(job, await desk.executors.jobs[job.kind](job, desk.now))
+    [waiting] = await desk.rows(Registration)
+    assert (waiting.status, waiting.conversation_id) == ("submitted", chat)
+    assert (await desk.run(selection)).outcome == "eligible"
+
+
+async def test_one_held_before_its_answers_is_completed_in_the_chat(desk: Desk) -> None:
+    chat = await desk.chat()
+    await desk.record("registration.hold", chat, None, **{**typed(SITI), "code": desk.code(), "reason": "ikd_none"})
+    job = await desk.claim(await desk.queue("face.verify", chat, {**await desk.selfie(chat), "person": typed(SITI)}))
+    assert await desk.close(job, await desk.executors.jobs[job.kind](job, desk.now)) == []
+    assert (await desk.rows(Registration))[0].status == "waiting_identity"
+
+
+async def test_without_the_consent_to_the_face_check_its_pictures_go(desk: Desk) -> None:
+    chat = await desk.chat()
+    finished = await desk.do("face.verify", chat, **await desk.selfie(chat), person=typed(SITI))
+    [job] = await desk.record("consent.withdraw", chat, finished.person_id, purpose="face")
+    assert (await desk.run(job)).outcome == "erased"
+    rows = await desk.rows(Photo)
+    assert [row.erased_at for row in rows] == [desk.now, desk.now]
+    for row in rows:
+        with pytest.raises(PhotoMissing):
+            await desk.executors.work.photos.get(row.object_key)
+    again = {"front": rows[0].id, "turned": rows[1].id, "consent_at": desk.now.isoformat()}
+    finished = await desk.do("face.verify", chat, **again, person=typed(SITI))
+    assert (finished.outcome, finished.data) == ("problem", {"problem": "gone"})

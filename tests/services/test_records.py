@@ -126,6 +126,11 @@ async def test_the_newest_answer_for_a_purpose_counts(desk: Desk) -> None:
     facts = await desk.facts(chat, person_id)
     assert facts.person is not None
     assert facts.person.consents == {"face"}
+    assert facts.person.notifications is True
+    await desk.record("consent.withdraw", chat, person_id, purpose="notification")
+    facts = await desk.facts(chat, person_id)
+    assert facts.person is not None
+    assert facts.person.notifications is False
 
 
 async def test_a_ticket_is_due_in_three_days_and_lengthens_the_queue(desk: Desk) -> None:
