@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -45,16 +46,21 @@ R = TypeVar("R")
 
 
 class FaceEngineDied(Exception):
-    """The child process died twice on the same work; repeat later, and with another photo if it happens again."""
+    """The child process died, or was ended at its deadline, twice on the same work: repeat later, then with another photo."""
 
     retryable = True
 
 
 class FacePool:
-    """Child processes with loaded models. `workers` at a time; further calls wait in line."""
+    """Child processes with loaded models. `workers` at a time; further calls wait in line.
 
-    def __init__(self, workers: int = 1) -> None:
+    `deadline_s` bounds each piece of work, the waiting not included: a picture that sends a decoder round in circles costs
+    one child, not the service.
+    """
+
+    def __init__(self, workers: int = 1, deadline_s: float = 30.0) -> None:
         self._workers = workers
+        self._deadline_s = deadline_s
         self._executor: ProcessPoolExecutor | None = None
 
     async def inspect(self, jpeg: bytes) -> FaceReport:
@@ -74,11 +80,11 @@ class FacePool:
         await asyncio.gather(*(self.run(_inspect, b"") for _ in range(self._workers)))
 
     async def run(self, work: Callable[..., R], *args: Any) -> R:
-        """Run a module-level function in a child. Repeated once if the child dies; then FaceEngineDied."""
+        """Run a module-level function in a child. Repeated once if the child dies or is too slow; then FaceEngineDied."""
         for _ in range(2):
             executor = self._ready()
             try:
-                return await asyncio.wrap_future(executor.submit(work, *args))
+                return await asyncio.wrap_future(executor.submit(_within, self._deadline_s, work, args))
             except BrokenProcessPool:
                 self._discard(executor)
         raise FaceEngineDied("the face process died twice on the same work")
@@ -121,6 +127,16 @@ def _prepare_child() -> None:
     from backend.gateways.face_engine import FaceEngine
 
     _engine = FaceEngine()
+
+
+def _within(deadline_s: float, work: Callable[..., R], args: tuple[Any, ...]) -> R:
+    # Python sees a signal only between two steps of its own; the default action of SIGALRM ends the process whatever a
+    # decoder is doing, and the pool replaces it.
+    signal.setitimer(signal.ITIMER_REAL, deadline_s)
+    try:
+        return work(*args)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _leave_with_parent() -> None:

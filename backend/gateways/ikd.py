@@ -135,12 +135,9 @@ class IkdGateway:
             raise ImageTooLarge("the picture exceeds 1 MB in base64")
         body = await self._ask("/face/match", {"nik": nik, "image": image}, consent_at, transaction_id)
         try:
-            match, score, threshold = body["match"], float(body["score"]), float(body["threshold"])
+            return _match(body)
         except (KeyError, TypeError, ValueError) as error:
             raise Unavailable("IKD's face answer is not understood") from error
-        if not isinstance(match, bool) or not (0 <= score <= 1 and 0 <= threshold <= 1):
-            raise Unavailable("IKD's face answer is not understood")
-        return FaceMatch(match, score, threshold)
 
     async def reachable(self) -> bool:
         """Whether the service answers at all; for readiness checks."""
@@ -154,7 +151,9 @@ class IkdGateway:
     ) -> Mapping[str, Any]:
         body = {**question, "consent_given_at": consent_at.isoformat(), "transaction_id": transaction_id}
         try:
-            answer = await self._http.request("POST", self._base_url + path, json=body, timeout=self._timeout)
+            answer = await self._http.request(
+                "POST", self._base_url + path, json=body, timeout=self._timeout, max_bytes=100_000
+            )
         except HttpError as error:
             raise Unavailable("IKD did not answer") from error
         payload = _payload(answer)
@@ -178,6 +177,15 @@ def _record(body: Mapping[str, Any]) -> IkdRecord:
         ikd=_STATUSES[body["ikd"]],
         nik_active=bool(body["nik_active"]),
     )
+
+
+def _match(body: Mapping[str, Any]) -> FaceMatch:
+    match, score, threshold = body["match"], body["score"], body["threshold"]
+    if not isinstance(match, bool) or isinstance(score, bool) or isinstance(threshold, bool):
+        raise TypeError("match, score or threshold")
+    if not (0 <= score <= 1 and 0 <= threshold <= 1):
+        raise ValueError("score or threshold")
+    return FaceMatch(match, float(score), float(threshold))
 
 
 def _payload(answer: Response) -> Mapping[str, Any] | None:

@@ -202,6 +202,18 @@ async def test_a_killed_child_is_replaced_and_the_work_done_again() -> None:
         pool.close()
 
 
+async def test_work_that_never_ends_costs_one_child_only() -> None:
+    pool = FacePool(deadline_s=0.2)
+    try:
+        before = time.monotonic()
+        with pytest.raises(FaceEngineDied):
+            await pool.run(time.sleep, 600)
+        assert time.monotonic() - before < 60
+        assert await pool.run(child_pid) > 0
+    finally:
+        pool.close()
+
+
 async def test_children_leave_with_a_killed_parent(tmp_path: Path) -> None:
     script = (
         "import asyncio, os, signal\n"

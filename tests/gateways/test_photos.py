@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import random
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +106,49 @@ def test_the_photo_stands_upright_as_exif_says(orientation: int) -> None:
     assert (photo.width, photo.height) == upright.size
     difference = np.asarray(pictures.picture_of(photo.jpeg), int) - np.asarray(upright, int)
     assert np.abs(difference).mean() < 6
+
+
+def test_a_heic_stands_upright_too() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    upright = pictures.picture_of(pictures.portrait("hopper"))
+    buffer = io.BytesIO()
+    upright.transpose(Image.Transpose.ROTATE_90).save(buffer, "HEIF", exif=exif.tobytes(), quality=90)
+    photo = take_in(buffer.getvalue())
+    difference = np.asarray(pictures.picture_of(photo.jpeg), int) - np.asarray(upright, int)
+    assert np.abs(difference).mean() < 8
+
+
+def test_damaged_files_are_refused_and_never_break_the_intake() -> None:
+    small = pictures.shrunk(COLLINS, 96)
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "described"
+    described = io.BytesIO()
+    pictures.picture_of(small).save(described, "JPEG", exif=exif)
+    palette = io.BytesIO()
+    pictures.picture_of(small).quantize(16).save(palette, "PNG", exif=exif)
+    seeds = [pictures.as_format(small, kind) for kind in ("JPEG", "PNG", "WEBP", "HEIC", "GIF")]
+    seeds += [described.getvalue(), palette.getvalue()]
+    dice = random.Random(5)
+    outcomes: set[str] = set()
+    for _ in range(2_000):
+        damaged = bytearray(dice.choice(seeds))
+        for _ in range(dice.choice((1, 2, 5, 20))):
+            damaged[int(dice.random() ** 2.5 * len(damaged))] = dice.randrange(256)
+        try:
+            take_in(bytes(damaged))
+            outcomes.add("taken")
+        except NotAPhoto as refused:
+            outcomes.add(refused.reason)
+    assert {"taken", "unreadable"} <= outcomes
+
+
+def test_a_photo_with_damaged_exif_is_taken_as_it_lies() -> None:
+    buffer = io.BytesIO()
+    # An orientation of the wrong type, in a directory that claims more entries than there are.
+    broken = b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\x01\x12\0\x0c\0\0\0\x01\0\0"
+    pictures.picture_of(COLLINS).save(buffer, "JPEG", exif=broken)
+    assert take_in(buffer.getvalue()).width == 512
 
 
 def test_location_and_everything_else_hidden_is_gone() -> None:
