@@ -102,12 +102,20 @@ def _received(scene: Scene, event: JobFinished) -> Next:
     if under_way:
         return quiet(under_way=under_way, photos=photos, problems=problems)
     put = {"under_way": under_way, "photos": photos, "problems": [], "finishing": False}
-    says = [Say(f"appeal.photo_{problem}", {"number": number}) for number, problem in sorted(problems)]
+    says = _what_is_wrong(problems)
     if scene.get("finishing") and not says:
         return _to_statement(scene, **put)
     if scene.get("stating") and not says and not scene.get("closing"):
         return quiet(**put)
     return stay(*says, **put)
+
+
+def _what_is_wrong(problems: list[list[Any]]) -> list[Say]:
+    """One sentence a problem, with the numbers of the photos that have it, in the order in which they were sent."""
+    numbers: dict[str, list[int]] = {}
+    for number, problem in sorted(problems):
+        numbers.setdefault(problem, []).append(number)
+    return [Say(f"appeal.photo_{problem}", {"numbers": found}) for problem, found in numbers.items()]
 
 
 def _ask_statement(scene: Scene) -> Ask:

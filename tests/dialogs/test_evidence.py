@@ -60,9 +60,16 @@ def test_the_right_photo_is_named_whatever_order_they_come_back_in() -> None:
     chat.job("received", good(53), command=third).job("received", bad("dark"), command=second)
     chat.job("received", bad("blurred"), command=first)
     chat.expects("appeal.photo_blurred", "appeal.photo_dark", "appeal.photos_more")
-    assert chat.text.startswith("Foto ke-1 buram")
-    assert "Foto ke-2 terlalu gelap" in chat.text
+    assert chat.text.startswith("Foto nomor 1 buram")
+    assert "Foto nomor 2 terlalu gelap" in chat.text
     assert "Sudah ada 1 foto" in chat.text
+
+
+def test_photos_with_the_same_problem_share_a_sentence() -> None:
+    problems = [{"id": None, "problem": "dark"}, {"id": 52, "problem": None}, {"id": None, "problem": "dark"}]
+    chat = at_photos().sends_photo("a", "b", "c").job("received", {"photos": problems})
+    chat.expects("appeal.photo_dark", "appeal.photos_more")
+    assert chat.text.startswith("Foto nomor 1 dan 3 terlalu gelap.")
 
 
 def test_an_album_of_twelve_keeps_ten_and_says_so() -> None:
@@ -128,9 +135,7 @@ def test_the_same_outcome_twice_counts_once() -> None:
 
 
 def test_a_job_that_gave_up_is_a_photo_that_did_not_arrive() -> None:
-    at_photos().sends_photo("a", "b").job("failed").expects(
-        "appeal.photo_gone", "appeal.photo_gone", "appeal.photos_wanted"
-    )
+    at_photos().sends_photo("a", "b").job("failed").expects("appeal.photo_gone", "appeal.photos_wanted")
 
 
 def test_photos_of_a_cancelled_appeal_end_up_nowhere() -> None:
