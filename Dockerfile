@@ -28,7 +28,8 @@ ENV PATH=/opt/perlinsos/bin:$PATH \
     PERLINSOS_PORT=8000 \
     PERLINSOS_DATA_DIR=/data \
     PERLINSOS_MEDIA_URL=file:/data/photos \
-    PERLINSOS_NLU_MODEL=/app/model/nlu.bin
+    PERLINSOS_NLU_MODEL=/app/model/nlu.bin \
+    NICEGUI_STORAGE_PATH=/data/nicegui
 USER 10001:10001
 VOLUME /data
 EXPOSE 8000

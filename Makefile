@@ -9,6 +9,8 @@ PYTEST_ARGS ?=
 
 export PERLINSOS_HOST := $(HOST)
 export PERLINSOS_PORT := $(PORT)
+# What the pages remember of a browser; the default is a folder beside the code.
+export NICEGUI_STORAGE_PATH := var/nicegui
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
