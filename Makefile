@@ -3,18 +3,17 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help run test check format lock services
 
-HOST ?= 127.0.0.1
-PORT ?= 8000
+HOST ?= $(or $(PERLINSOS_HOST),127.0.0.1)
+PORT ?= $(or $(PERLINSOS_PORT),8000)
 PYTEST_ARGS ?=
-
-export PERLINSOS_HOST := $(HOST)
-export PERLINSOS_PORT := $(PORT)
-# What the pages remember of a browser; the default is a folder beside the code.
-export NICEGUI_STORAGE_PATH := var/nicegui
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
 
+# What the pages remember of a browser; the default is a folder beside the code.
+run: export NICEGUI_STORAGE_PATH := var/nicegui
+run: export PERLINSOS_HOST := $(HOST)
+run: export PERLINSOS_PORT := $(PORT)
 run: export PERLINSOS_SANDBOX ?= on
 run: export PERLINSOS_DEMO ?= $(if $(PERLINSOS_PUBLIC_URL),off,on)
 # With the sandbox, the server migrates its own database: one start of Python less.

@@ -28,6 +28,10 @@ from backend.sandbox.app import SandboxConfig, create_sandbox
 from tests import postgres
 from tests.sandbox.serving import Served
 
+# The developer's own settings must not decide what a test sees.
+for _name in [name for name in os.environ if name.startswith("PERLINSOS_") and name != postgres.VARIABLE]:
+    del os.environ[_name]
+
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 _numbers = count(1)
 
