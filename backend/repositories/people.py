@@ -55,6 +55,19 @@ _COLUMNS: tuple[Column[Any], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
+class Card:
+    """What a conversation with a person needs of them: no number of theirs is opened for it."""
+
+    id: int
+    name: str | None = field(repr=False)
+    sex: str
+    region_code: str
+    level: str
+    notifications: bool
+    erased_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """Who IKD says somebody is. `birth_date` is ISO 8601, `region_code` like "35.10.16"."""
 
@@ -79,6 +92,15 @@ async def by_ids(connection: AsyncConnection, ids: Iterable[int], *, lock: bool 
     statement = select(*_COLUMNS).where(PEOPLE.c.id.in_(wanted)).order_by(PEOPLE.c.id)
     found = await connection.execute(statement.with_for_update() if lock else statement)
     return {row.id: PersonRow(*row) for row in found}
+
+
+async def cards(connection: AsyncConnection, ids: Iterable[int]) -> dict[int, Card]:
+    """These people as a conversation needs them."""
+    p = PEOPLE.c
+    found = await connection.execute(
+        select(p.id, p.name, p.sex, p.region_code, p.level, p.notifications, p.erased_at).where(p.id.in_(set(ids)))
+    )
+    return {row.id: Card(*row) for row in found}
 
 
 async def by_nik_hashes(connection: AsyncConnection, hashes: Sequence[bytes]) -> dict[bytes, PersonRow]:

@@ -36,6 +36,17 @@ class RegistrationRow:
     updated_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """A registration without its sealed answers."""
+
+    id: int
+    number: str
+    person_id: int
+    status: str
+    created_at: datetime
+
+
 _R = REGISTRATIONS.c
 COLUMNS: tuple[Column[Any], ...] = (
     _R.id, _R.number, _R.person_id, _R.conversation_id, _R.channel, _R.programme, _R.region_code, _R.status,
@@ -55,13 +66,15 @@ async def by_ids(connection: AsyncConnection, ids: Iterable[int], *, lock: bool 
     return {row.id: RegistrationRow(*row) for row in found}
 
 
-async def newest_of(connection: AsyncConnection, person_ids: Iterable[int]) -> dict[int, RegistrationRow]:
+async def newest_of(connection: AsyncConnection, person_ids: Iterable[int]) -> dict[int, Brief]:
     """The newest registration of each of these people that was neither withdrawn nor erased, by person."""
     newest = (
         select(func.max(_R.id)).where(_R.person_id.in_(set(person_ids)), _R.status.not_in(OVER)).group_by(_R.person_id)
     )
-    found = await connection.execute(select(*COLUMNS).where(_R.id.in_(newest)))
-    return {row.person_id: RegistrationRow(*row) for row in found}
+    found = await connection.execute(
+        select(_R.id, _R.number, _R.person_id, _R.status, _R.created_at).where(_R.id.in_(newest))
+    )
+    return {row.person_id: Brief(*row) for row in found}
 
 
 async def of_programme(

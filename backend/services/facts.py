@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,7 +13,6 @@ from backend.domain import regions as places
 from backend.domain.windows import office_open
 from backend.policy.values import Reason
 from backend.repositories import appeals, decisions, people, regions, registrations, tickets
-from backend.services.clock import local_day
 from bot.facts import (
     AppealFacts,
     AppealStep,
@@ -27,6 +26,7 @@ from bot.facts import (
 QUEUE_KEPT = timedelta(seconds=10)
 """How old the number of waiting citizens may be: it is read once for many batches."""
 REGIONS_KEPT = timedelta(minutes=10)
+_ZONES = (places.WIB, places.WITA, places.WIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,10 @@ class Subject:
 class _Cases:
     """Everything about the people of a batch, by person."""
 
-    known: Mapping[int, people.PersonRow] = field(default_factory=dict)
+    known: Mapping[int, people.Card] = field(default_factory=dict)
     consents: Mapping[int, frozenset[str]] = field(default_factory=dict)
     pkh: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
-    filed: Mapping[int, registrations.RegistrationRow] = field(default_factory=dict)
+    filed: Mapping[int, registrations.Brief] = field(default_factory=dict)
     decided: Mapping[int, decisions.DecisionRow] = field(default_factory=dict)
     appealed: Mapping[int, appeals.AppealRow] = field(default_factory=dict)
     histories: Mapping[int, Sequence[appeals.AppealEventRow]] = field(default_factory=dict)
@@ -69,7 +69,8 @@ class FactsLoader:
         await self._refresh(connection, now)
         ids = {subject.person_id for subject in subjects if subject.person_id is not None}
         cases = await _cases(connection, ids) if ids else _Cases()
-        return [self._facts(subject, cases, now) for subject in subjects]
+        clocks = {zone: (now.astimezone(zone).date(), office_open(now, zone)) for zone in _ZONES}
+        return [self._facts(subject, cases, clocks) for subject in subjects]
 
     async def _refresh(self, connection: AsyncConnection, now: datetime) -> None:
         if self._regions_read_at is None or now - self._regions_read_at > REGIONS_KEPT:
@@ -77,16 +78,15 @@ class FactsLoader:
         if self._queue_read_at is None or now - self._queue_read_at > QUEUE_KEPT:
             self._queue, self._queue_read_at = await tickets.waiting_for_a_human(connection), now
 
-    def _facts(self, subject: Subject, cases: _Cases, now: datetime) -> Facts:
+    def _facts(self, subject: Subject, cases: _Cases, clocks: Mapping[timezone, tuple[date, bool]]) -> Facts:
         row = cases.known.get(subject.person_id) if subject.person_id is not None else None
-        region_code = row.region_code if row is not None else ""
-        zone = places.zone_of(region_code) if region_code else places.WIB
+        today, is_open = clocks[places.zone_of(row.region_code) if row is not None else places.WIB]
         general = Facts(
             channel=subject.channel,
-            today=local_day(now, region_code),
+            today=today,
             phone=subject.phone,
             regions=self._regions,
-            office_open=office_open(now, zone),
+            office_open=is_open,
             queue=self._queue,
         )
         if row is None or row.erased_at is not None:
@@ -102,7 +102,7 @@ class FactsLoader:
             appeal=None if appeal is None else _appeal(appeal, cases.histories[appeal.id]),
         )
 
-    def _person(self, row: people.PersonRow, cases: _Cases) -> PersonFacts:
+    def _person(self, row: people.Card, cases: _Cases) -> PersonFacts:
         return PersonFacts(
             id=row.id,
             name=row.name or "",
@@ -146,7 +146,7 @@ async def _cases(connection: AsyncConnection, ids: set[int]) -> _Cases:
     appealed = await appeals.newest_of(connection, ids)
     appeal_ids = [row.id for row in appealed.values()]
     return _Cases(
-        known=await people.by_ids(connection, ids),
+        known=await people.cards(connection, ids),
         consents={person_id: frozenset(purposes) for person_id, purposes in granted.items()},
         pkh=await people.pkh_data(connection, ids),
         filed=filed,
@@ -156,7 +156,7 @@ async def _cases(connection: AsyncConnection, ids: set[int]) -> _Cases:
     )
 
 
-def _registration(row: registrations.RegistrationRow) -> RegistrationFacts:
+def _registration(row: registrations.Brief) -> RegistrationFacts:
     return RegistrationFacts(row.id, row.number, row.status, row.created_at)
 
 
