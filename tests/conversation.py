@@ -38,7 +38,10 @@ def means(**intents: str) -> Understander:
 
 
 class Conversation:
-    """One chat. `facts` may be replaced at any time, as the database would have changed between two turns."""
+    """One chat. `facts` may be replaced at any time, as the database would have changed between two turns.
+
+    They are about the person whom the chat has proven to be, so they go when the chat stops being that person's.
+    """
 
     def __init__(
         self, facts: Facts | None = None, understands: Understander | None = None, now: datetime = START
@@ -107,6 +110,8 @@ class Conversation:
         event = ev.from_json(json.loads(json.dumps(ev.to_json(event))))
         self.turn = advance(before, CATALOGUE.resolve(event, before), self.facts, self.now)
         self.state = json.loads(json.dumps(sessions.to_json(self.turn.session)))
+        if before.person_id is not None and self.turn.session.person_id is None:
+            self.facts = replace(self.facts, person=None, registration=None, decision=None, appeal=None)
         self.replies.extend(self.turn.replies)
         self.heard.extend(CATALOGUE.render(reply) for reply in self.turn.replies)
         self.records.extend(self.turn.records)

@@ -37,11 +37,18 @@ def _identified(_scene: Scene, value: Any) -> Next:
 def _known(scene: Scene) -> Entered:
     """What is known about the person decides what is left to ask."""
     person, registration = scene.facts.person, scene.facts.registration
-    if person is None:
+    if person is None or person.id != scene.person_id:
         return go("identify")
+    step = "prefilled" if person.known_pkh else "household"
     if registration is not None and registration.status in COMPLETE:
-        return go("already")
-    return go("prefilled" if person.known_pkh else "household", sex=person.sex)
+        step = "already"
+    return go(step, applicant=person.id, sex=person.sex, changing=False, named_bank="", other=False)
+
+
+def _applicant(scene: Scene) -> PersonFacts | None:
+    """Whose answers these are, as long as the chat is theirs: meanwhile it may have become somebody else's."""
+    person = scene.facts.person
+    return person if person is not None and person.id == scene.person_id == scene.get("applicant") else None
 
 
 # --- registered already ------------------------------------------------------------------------------------------
@@ -49,7 +56,7 @@ def _known(scene: Scene) -> Entered:
 
 def _already(scene: Scene) -> Entered:
     registration = scene.facts.registration
-    if registration is None:
+    if _applicant(scene) is None or registration is None:
         return go("known")
     params = {"name": _called(scene), "number": registration.number, "status": _status(registration.status)}
     return Ask(Say("registration.already", params), (option("status"), option("other_person"), option("enough")))
@@ -72,6 +79,8 @@ def _already_taken(_scene: Scene, value: str) -> Next:
 
 def _prefilled(scene: Scene) -> Entered:
     """`known_pkh` holds `components` (codes), and `bank` and `account` where the import had them."""
+    if _applicant(scene) is None:
+        return go("identify")
     known = _pkh(scene)
     key = "registration.prefilled" if known.get("account") else "registration.prefilled_no_account"
     params = {
@@ -93,7 +102,7 @@ def _prefilled_taken(scene: Scene, value: str) -> Next:
 
 
 def _pkh(scene: Scene) -> dict[str, Any]:
-    person = scene.facts.person
+    person = _applicant(scene)
     return dict(person.known_pkh or {}) if person else {}
 
 
@@ -174,10 +183,11 @@ def _phone_taken(_scene: Scene, value: dict[str, str] | str) -> Next:
 
 
 def _summary(scene: Scene) -> Entered:
-    if scene.facts.person is None:
+    person = _applicant(scene)
+    if person is None:
         return go("identify")
     params = {
-        "name": scene.facts.person.name,
+        "name": person.name,
         "household": _household(scene.get("components")),
         "account": _account(scene.get("bank"), scene.get("account")),
         "notify": _told(scene),
@@ -200,7 +210,7 @@ def _change_taken(_scene: Scene, value: str) -> Next:
 
 
 def _filed(scene: Scene) -> Entered:
-    person, code = scene.facts.person, scene.facts.code
+    person, code = _applicant(scene), scene.facts.code
     if person is None:
         return go("identify")
     data = {
@@ -223,7 +233,7 @@ def _filed(scene: Scene) -> Entered:
 
 def _called(scene: Scene) -> str:
     """How a clerk calls the person whose face has matched: "Bu Siti"."""
-    person = scene.facts.person
+    person = _applicant(scene)
     return call_name(person.name, _sex(person)) if person else ""
 
 
@@ -255,7 +265,7 @@ REGISTRATION = Dialog(
         "identify": Step(_identify, _identified, to=("known",)),
         "known": Step(_known, to=("identify", "already", "prefilled", "household")),
         "already": Step(_already, _already_taken, to=("known", "identify")),
-        "prefilled": Step(_prefilled, _prefilled_taken, to=("household", "account", "notify")),
+        "prefilled": Step(_prefilled, _prefilled_taken, to=("identify", "household", "account", "notify")),
         "household": Step(_household_ask, _household_taken, to=("account", "summary")),
         "account": Step(_account_ask, _account_taken, to=("notify", "summary")),
         "notify": Step(_notify, _notify_taken, to=("phone", "summary")),

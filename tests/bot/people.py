@@ -26,7 +26,7 @@ SITI = PersonFacts(
     sex="female",
     region_code="35.10.16",
     region_name="Banyuwangi",
-    level="face",
+    level="chat_precheck",
     consents=frozenset({"data_access", "face"}),
 )
 WAHYUNI = replace(

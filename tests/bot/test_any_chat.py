@@ -130,7 +130,7 @@ STARTS: tuple[Callable[[Conversation], Conversation], ...] = (
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.sampled_from(CASES), st.sampled_from(range(len(STARTS))), st.lists(act, max_size=30))
 def test_nothing_that_people_do_makes_it_fail_or_talk_too_much(
     case: Facts, start: int, acts: list[tuple[str, Any, Any]]
@@ -142,7 +142,7 @@ def test_nothing_that_people_do_makes_it_fail_or_talk_too_much(
         check(chat, before)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(st.sampled_from(CASES), st.lists(act, max_size=15))
 def test_menu_leads_out_of_everywhere(case: Facts, acts: list[tuple[str, Any, Any]]) -> None:
     chat = Conversation(case)

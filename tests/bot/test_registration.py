@@ -231,3 +231,23 @@ def test_another_person_on_the_same_phone_starts_from_the_beginning() -> None:
     chat = proven_chat().waits(days=31).says("daftar").says("bukan")
     chat.expects("identify.consent_data").says("ya").says(f"{SITI_NIK}\n{SITI_KK}")
     assert chat.expects_command("ikd.look_up").data["kk"] == SITI_KK
+
+
+def test_answers_are_never_filed_for_somebody_else_whom_the_chat_has_become() -> None:
+    """Siti stops at her summary, Wahyuni proves herself on the same phone, then the registration is resumed."""
+    chat = at_the_summary()
+    chat.facts = replace(chat.facts, person=WAHYUNI)
+    chat.state["person_id"] = WAHYUNI.id
+    chat.says("ulang").expects("registration.prefilled")
+    assert "Bu Wahyuni" in chat.text
+    chat.says("ya").says("1").says("1")
+    filed = chat.recorded("registration.file")
+    assert [(record.data["person_id"], record.data["components"]) for record in filed] == [(12, ["sd", "smp"])]
+
+
+def test_a_tap_on_an_outdated_summary_files_nothing_for_the_other_one() -> None:
+    chat = at_the_summary()
+    chat.facts = replace(chat.facts, person=WAHYUNI)
+    chat.state["person_id"] = WAHYUNI.id
+    chat.taps("yes").expects("registration.prefilled")
+    assert not chat.recorded("registration.file")
