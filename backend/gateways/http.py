@@ -13,6 +13,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.request import getproxies_environment
 
 import orjson
 from pyreqwest.client import Client, ClientBuilder
@@ -24,6 +25,7 @@ from pyreqwest.exceptions import (
     RequestTimeoutError,
 )
 from pyreqwest.multipart import FormBuilder, PartBuilder
+from pyreqwest.proxy import ProxyBuilder
 from pyreqwest.request import RequestBuilder
 
 DEFAULT_TIMEOUT_S = 15.0
@@ -103,7 +105,7 @@ class HttpClient:
 
     def __init__(self, *, max_connections: int | None = 512, connect_timeout: float = CONNECT_TIMEOUT_S) -> None:
         self._client: Client = (
-            ClientBuilder()
+            _proxied(ClientBuilder())
             .user_agent("perlinsos")
             .follow_redirects(False)  # done here: the transport would carry a caller's headers to another host
             .referer(False)
@@ -196,6 +198,20 @@ class HttpClient:
                 part = PartBuilder.from_bytes(value.content).mime(value.content_type).file_name(value.filename)
                 parts = parts.part(name, part)
         return builder.multipart(parts)
+
+
+def _proxied(builder: ClientBuilder) -> ClientBuilder:
+    """The proxies of the environment, as offices have them, but never for this machine itself: the sandbox is spoken to
+    over HTTP, and a proxy elsewhere cannot reach it.
+    """
+    proxies = getproxies_environment()
+    builder = builder.no_proxy()
+    excluded = ",".join(filter(None, (proxies.pop("no", ""), "localhost,127.0.0.0/8,::1")))
+    kinds = {"http": ProxyBuilder.http, "https": ProxyBuilder.https, "all": ProxyBuilder.all}
+    for kind, make in kinds.items():
+        if kind in proxies:
+            builder = builder.proxy(make(proxies[kind]).no_proxy(excluded))
+    return builder
 
 
 async def _read_limited(builder: RequestBuilder, max_bytes: int) -> Response:

@@ -218,6 +218,20 @@ async def test_a_redirect_loop_and_an_unsafe_target_end(http: HttpClient) -> Non
             await get_with_credentials(http, url)
 
 
+async def test_the_offices_proxy_is_used_but_never_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    direct, proxy = Recorder(), Recorder()
+    async with raw_server(direct) as url, raw_server(proxy) as through:
+        monkeypatch.setenv("http_proxy", through.partition("/bot")[0])
+        monkeypatch.setenv("no_proxy", "intern.example")
+        async with HttpClient() as http:
+            assert (await http.request("GET", url)).ok
+            assert (await http.request("GET", "http://ikd.example.invalid/")).ok
+            with pytest.raises(Unreachable):
+                await http.request("GET", "http://no-such-host.intern.example/", timeout=5)
+    assert len(direct.heads) == 1
+    assert [head.splitlines()[0] for head in proxy.heads] == ["get http://ikd.example.invalid/ http/1.1"]
+
+
 async def test_bodies_of_every_kind_arrive(http: HttpClient, serve_app: Callable[[object], str]) -> None:
     seen: list[tuple[str, bytes]] = []
 
