@@ -16,7 +16,7 @@ from tests.repo import source
 _DOCUMENTS = [path for path in source.files() if path.suffix == ".md"]
 _LINK = re.compile(r"\]\(([^)#\s]+)")
 _BLOCK = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
-_COMMAND = re.compile(r"`perlinsos ([a-z]+)")
+_COMMAND = re.compile(r"`perlinsos ([a-z]+)(?: ([a-z]+))?")
 
 
 @pytest.mark.parametrize("path", _DOCUMENTS, ids=lambda path: path.name)
@@ -27,9 +27,19 @@ def test_links_lead_to_files_that_exist(path: Path) -> None:
 
 @pytest.mark.parametrize("path", _DOCUMENTS, ids=lambda path: path.name)
 def test_commands_that_are_named_exist(path: Path) -> None:
-    group = typer.main.get_command(app)
-    assert isinstance(group, typer.core.TyperGroup)
-    assert not set(_COMMAND.findall(path.read_text())) - group.commands.keys()
+    known = _commands()
+    assert not {named for named in _COMMAND.findall(path.read_text()) if named not in known}
+
+
+def _commands() -> set[tuple[str, str]]:
+    """Every command with its sub-command, and with none."""
+    top = typer.main.get_command(app)
+    assert isinstance(top, typer.core.TyperGroup)
+    known = {(name, "") for name in top.commands}
+    for name, command in top.commands.items():
+        if isinstance(command, typer.core.TyperGroup):
+            known |= {(name, inner) for inner in command.commands}
+    return known
 
 
 def test_make_targets_that_are_named_exist() -> None:
