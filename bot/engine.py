@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot import events as ev
-from bot.dialogs import DIALOGS, INTENTS, MENU, NOTICES, SMALL_TALK
+from bot.dialogs import DIALOGS, ENDINGS, INTENTS, MENU, NOTICES, SMALL_TALK
 from bot.effects import Command, Option, Record, Reply, Say
 from bot.facts import Facts
 from bot.prompts import Ask, Call, Dialog, Entered, Next, Retry, Scene, Step, Wait, read_payload
@@ -276,6 +276,10 @@ class _Run:
     # --- outcomes, timers ----------------------------------------------------------------------------------------
 
     def _job_finished(self, event: ev.JobFinished) -> None:
+        ending = ENDINGS.get((event.command, event.outcome))
+        if ending is not None:
+            self._end_all(Call(ending, event.data))
+            return
         stack = self.session.stack
         for index in range(len(stack) - 1, -1, -1):
             frame = stack[index]
@@ -304,6 +308,11 @@ class _Run:
             sent = {token: kept for token, kept in frame.sent.items() if token != event.token}
             self.session = self.session.with_top(replace(frame, sent=sent))
             self._apply(dialog.on[event.command](scene, replace(event, data={**event.data, "note": note})))
+
+    def _end_all(self, call: Call) -> None:
+        """Nothing of what was open or proven may stay, wherever the person is by now."""
+        self.session = replace(self.session, stack=(), asked=None, person_id=None, proven_at=None, timers={})
+        self._open(call)
 
     def _timeout(self, name: str) -> None:
         self.session = self.session.with_timer(name, None)
@@ -360,8 +369,6 @@ class _Run:
         stack = self.session.stack[:-1]
         if following.drop:
             stack = _without_group(stack)
-        if following.forget:
-            stack = ()
         if following.open is not None and not frame.called:
             self.session = replace(self.session, stack=stack)
             self._open(following.open)

@@ -9,7 +9,7 @@ from bot.dialogs.flow import CANCEL, CLARIFY, RESUME
 from bot.dialogs.identify import IDENTIFY
 from bot.dialogs.info import INFO
 from bot.dialogs.menu import MENU as MENU_DIALOG
-from bot.dialogs.privacy import PRIVACY, STOP_MESSAGES
+from bot.dialogs.privacy import ERASED, PRIVACY, STOP_MESSAGES
 from bot.dialogs.registration import REGISTRATION
 from bot.dialogs.result import RESULT
 from bot.dialogs.selfie import SELFIE
@@ -36,6 +36,7 @@ DIALOGS: dict[str, Dialog] = {
         EVIDENCE,
         APPEAL_NEWS,
         PRIVACY,
+        ERASED,
         STOP_MESSAGES,
         *TICKETS,
         *INFO,
@@ -63,6 +64,9 @@ INTENTS: dict[str, Call] = {
     "face_problem": Call("face_help"),
     "assist_other": Call("assist_other"),
 }
+
+# Outcomes after which nothing of the chat may stay, and the dialog that says so.
+ENDINGS: dict[tuple[str, str], str] = {("person.erase", "erased"): "erased"}
 
 # News about the person's case, and the dialog that tells it.
 NOTICES: dict[str, str] = {

@@ -136,11 +136,14 @@ def _erasing(scene: Scene) -> Wait:
     return Wait(command, slow=Say("privacy.erasing_slow"), busy=Say("privacy.erasing_busy"))
 
 
-def _erased(_scene: Scene, event: JobFinished) -> Next:
-    if event.outcome != "erased":
-        return done(Say("privacy.not_erased"))
-    said = Say("privacy.erased", {"receipt": event.data["receipt"]})
-    return Next(finished=True, forget=True, says=(said,))
+def _not_erased(_scene: Scene, _event: JobFinished) -> Next:
+    """Any outcome but the one that ends the whole conversation (see `ERASED`)."""
+    return done(Say("privacy.not_erased"))
+
+
+def _receipt(scene: Scene) -> Entered:
+    receipt = scene.get("receipt")
+    return done(Say("privacy.erased", {"receipt": receipt})) if receipt else switch("menu")
 
 
 PRIVACY = Dialog(
@@ -154,9 +157,12 @@ PRIVACY = Dialog(
         "withdraw": Step(_withdraw, _withdraw_chosen, to=("identify", "withdraw_sure")),
         "withdraw_sure": Step(_withdraw_sure, _withdrawn),
         "erase": Step(_erase, _erase_taken, to=("identify", "erasing")),
-        "erasing": Step(_erasing, _erased),
+        "erasing": Step(_erasing, _not_erased),
     },
 )
+
+
+ERASED = Dialog("erased", "tell", {"tell": Step(_receipt)}, title=Say("privacy.title"), passing=True)
 
 
 # --- stopping messages -----------------------------------------------------------------------------------------------

@@ -118,6 +118,17 @@ def test_after_erasing_nothing_of_an_interrupted_journey_stays_in_the_chat() -> 
     assert chat.session.stack == ()
 
 
+@pytest.mark.parametrize("meanwhile", [["menu"], ["petugas"], ["batal", "ya"], ["daftar"]])
+def test_the_receipt_comes_wherever_the_person_is_by_then(meanwhile: list[str]) -> None:
+    chat = at_erasing().says("ya")
+    command = chat.commands[-1]
+    for text in meanwhile:
+        chat.says(text)
+    chat.job("erased", {"receipt": "HPS-4F7A-29"}, command=command).expects("privacy.erased")
+    assert chat.session.stack == ()
+    assert (chat.session.person_id, chat.session.proven_at) == (None, None)
+
+
 def test_no_keeps_everything() -> None:
     chat = at_erasing().says("tidak").expects("privacy.kept")
     assert chat.commands == []
