@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 
 from backend.crypto import KeyRing
 from backend.gateways import ikd as errors
@@ -17,7 +18,7 @@ from backend.gateways.http import HttpClient
 from backend.gateways.ikd import IkdGateway
 from backend.gateways.sources import SourcesGateway
 from backend.sandbox.app import SandboxConfig, create_sandbox
-from backend.sandbox.residents import Resident, load_residents
+from backend.sandbox.residents import Resident, birth_date_in, load_residents, region_names
 from tests import faces_support as pictures
 from tests.conftest import NOW
 
@@ -214,3 +215,64 @@ async def test_any_well_formed_nik_is_somebody_and_always_the_same(synthetic: st
             await gateway.look_up(malformed, "6471011203910001", consent, "t-3")
     sources = SourcesGateway(f"{synthetic}/sources", http)
     assert await sources.ask("6471015203910044", "c", "t-4") == await sources.ask("6471015203910044", "c", "t-5")
+
+
+async def test_a_fault_is_lifted_for_one_nik_or_for_all(gateway: IkdGateway, http: HttpClient, sandbox: str) -> None:
+    for resident in (SITI, AGUS):
+        await control(http, sandbox, nik=resident.nik, fault="500")
+    await control(http, sandbox, nik=SITI.nik, clear=True)
+    assert (await gateway.look_up(SITI.nik, str(SITI.kk), CONSENT, "t-1")).belongs
+    with pytest.raises(errors.Unavailable):
+        await gateway.look_up(AGUS.nik, str(AGUS.kk), CONSENT, "t-2")
+    await control(http, sandbox, clear=True)
+    assert (await gateway.look_up(AGUS.nik, str(AGUS.kk), CONSENT, "t-3")).belongs
+
+
+@pytest.mark.parametrize("change", [{"fault": "flood"}, {"nik": "12"}, {"service": "dukcapil"}, {"unknown": 1}])
+async def test_a_switch_that_does_not_exist_is_refused(
+    http: HttpClient, sandbox: str, change: dict[str, object]
+) -> None:
+    assert (await http.request("POST", f"{sandbox}/control", json=change)).status == 400
+
+
+async def test_the_sandbox_is_at_home_under_any_prefix(
+    tmp_path: Path, faces: FacePool, http: HttpClient, keyring: KeyRing, serve_app: Serve
+) -> None:
+    outer = FastAPI()
+    config = SandboxConfig(synthetic=False, data_dir=tmp_path)
+    outer.mount(
+        "/deep/down", create_sandbox(config, seal=keyring.seal, open_=keyring.open, faces=faces, clock=lambda: NOW)
+    )
+    url = f"{serve_app(outer)}/deep/down"
+    gateway = IkdGateway(f"{url}/ikd", http)
+    assert await gateway.reachable()
+    assert (await gateway.look_up(SITI.nik, str(SITI.kk), CONSENT, "t-1")).belongs
+    assert (await SourcesGateway(f"{url}/sources/", http).ask(SITI.nik, "c", "t-1")).unavailable == []
+    assert 'action="enrol"' in (await http.request("GET", f"{url}/enrol")).content.decode()
+
+
+def test_every_resident_is_well_formed() -> None:
+    assert all(birth_date_in(resident.nik, NOW.date()) for resident in load_residents())
+    assert len({resident.nik for resident in load_residents()}) == 12
+    assert SITI.kk == AMINAH.kk
+    assert (WAHYUNI.pkh, NURHAYATI.account_turnover, RAHMAWATI.decile) == ("imported", 187_000_000, 4)
+    assert region_names()["35.10.16"] == "Banyuwangi"
+
+
+@pytest.mark.parametrize(
+    ("nik", "born"),
+    [
+        ("3510164503870001", date(1987, 3, 5)),
+        ("3510160101100001", date(2010, 1, 1)),
+        ("3510160101260001", date(1926, 1, 1)),  # a hundred years old rather than a newborn who registers
+        ("3510160101200001", date(2020, 1, 1)),  # a child rather than somebody of 106
+        ("3510162902010001", None),  # 29 February in a year that has none
+        ("3510163113900001", None),
+        ("3510160101900000", None),
+        ("9810160101900001", None),
+        ("351016010190000", None),
+        ("35101601019000O1", None),
+    ],
+)
+def test_the_date_in_a_nik(nik: str, born: date | None) -> None:
+    assert birth_date_in(nik, NOW.date()) == born
