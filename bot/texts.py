@@ -20,7 +20,7 @@ from bot import wording
 from bot.effects import Option, Reply, Say
 from bot.prompts import option_payload
 from bot.session import Session
-from bot.understood import Vocabulary, chosen_option, chosen_options, command_in, tokens
+from bot.understood import Options, Phrase, Vocabulary, chosen_option, chosen_options, command_in, phrases_of, tokens
 
 LOCALES = Path(__file__).resolve().parent.parent / "locales"
 ZONE = ZoneInfo("Asia/Jakarta")
@@ -64,15 +64,17 @@ class _Language:
     texts: Mapping[str, str]
     wording: wording.Wording
     vocabulary: Vocabulary
-    commands: Mapping[str, tuple[str, ...]]
+    commands: Options
 
 
 class Catalogue:
-    """All texts of all languages under one folder; immutable after loading, so one serves the whole process."""
+    """All texts of all languages under one folder. One serves the whole process: all it ever learns are the phrases of
+    options that it has seen, so that a typed answer costs microseconds."""
 
     def __init__(self, folder: Path = LOCALES, zone: ZoneInfo = ZONE) -> None:
         names = sorted(entry.name for entry in folder.iterdir() if (entry / "LC_MESSAGES").is_dir())
         self._languages = {name: _load(folder / name / "LC_MESSAGES", Locale.parse(name), zone) for name in names}
+        self._known_phrases: dict[tuple[str, str, str], tuple[Phrase, ...]] = {}
 
     def keys(self, language: str = "id") -> frozenset[str]:
         """Every key that has a text."""
@@ -105,7 +107,7 @@ class Catalogue:
     def understand_words(self, text: str, options: Sequence[Option], language: str = "id") -> tuple[str, str]:
         """(option id or "", global word or ""): at most one of them is set. Several options come as "id,id"."""
         known = self._languages[language]
-        choices = [(choice.id, self._ways(choice, language)) for choice in options]
+        choices = [(choice.id, self._phrases(choice, language)) for choice in options]
         words = known.vocabulary
         if exact := chosen_option(text, choices, words, near=False):
             return exact, ""
@@ -132,14 +134,21 @@ class Catalogue:
         title = self.text(Say(short, choice.say.params), language, reply.sex) if has_short else words
         return Shown(option_payload(reply.question, choice.id), title.replace("*", ""), words)
 
-    def _ways(self, choice: Option, language: str) -> list[str]:
+    def _phrases(self, choice: Option, language: str) -> tuple[Phrase, ...]:
         """The label, its short form, and the synonyms of an option. A label is matched for either sex."""
+        place = (language, choice.id, choice.say.key)
+        if place in self._known_phrases and not choice.say.params:
+            return self._known_phrases[place]
         texts = self._languages[language].texts
         ways = [self.text(choice.say, language, sex) for sex in ("", "male", "female")]
         short = f"{choice.say.key}_short"
         if short in texts:
             ways.append(self.text(Say(short, choice.say.params), language))
-        return [*ways, *_split(texts.get(f"words.{choice.id}", ""))]
+        synonyms = _split(texts.get(f"words.{choice.id}", ""))
+        phrases = phrases_of((*ways, *synonyms), self._languages[language].vocabulary)
+        if not choice.say.params:
+            self._known_phrases[place] = phrases
+        return phrases
 
     def _value(self, value: Any, language: str, sex: str) -> Any:
         if isinstance(value, Say):
@@ -162,7 +171,7 @@ def _load(folder: Path, locale: Locale, zone: ZoneInfo) -> _Language:
         fillers=frozenset(tokens(texts["words.fillers"])),
         joins=frozenset(tokens(texts["words.joins"])),
     )
-    commands = {name: tuple(_split(texts[f"words.{name}"])) for name in COMMANDS}
+    commands = [(name, phrases_of(_split(texts[f"words.{name}"]), vocabulary)) for name in COMMANDS]
     return _Language(texts, wording.Wording(locale, zone), vocabulary, commands)
 
 

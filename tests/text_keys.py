@@ -15,6 +15,7 @@ from typing import TypeGuard
 from backend.domain.consents import Purpose
 from backend.domain.household import Component
 from backend.domain.levels import Level
+from backend.policy.loading import load_rule_sets
 from bot.dialogs import INTENTS, SMALL_TALK
 from bot.texts import COMMANDS
 
@@ -33,8 +34,8 @@ _REPORTS = ("own", "recipient", "officer", "fraud")
 _OTHERS = _REPORTS[1:]
 _PURPOSES = tuple(str(purpose) for purpose in Purpose)
 
-# The keys of `reasons` follow from the rule sets, those of `simulator` are words of a page; each has tests of its own.
-CHECKED_ELSEWHERE = ("reasons.", "simulator.")
+# The keys of `reasons` follow from the rule sets, the others are words of pages; each has tests of its own.
+CHECKED_ELSEWHERE = ("reasons.", "simulator.", "console.")
 FAMILIES: Mapping[str, Iterable[str]] = {
     "appeal.{}": ("statement", "statement_again", "statement_reply"),
     "appeal.outcome_{}": ("upheld", "partly", "rejected", "withdrawn", "redirected"),
@@ -96,9 +97,10 @@ def undeclared_families(prefixes: Iterable[str]) -> set[str]:
 
 
 def synonyms() -> set[str]:
-    """The keys `words.<id>` that an option of the source could have: those of every short string in it."""
+    """The keys `words.<id>` that an option of the source could have: those of every short string in it, and of reasons."""
     ids = {text for text in _strings() if re.fullmatch(r"[a-z_]{2,24}", text)}
-    return {f"words.{name}" for name in (*ids, *map(str, Component), *_PURPOSES)}
+    reasons = {rule.code for rules in load_rule_sets().all for rule in rules.rules}
+    return {f"words.{name}" for name in (*ids, *map(str, Component), *_PURPOSES, *reasons)}
 
 
 def _files() -> list[Path]:

@@ -19,7 +19,7 @@ from tests.conversation import CATALOGUE
 
 KEYS = CATALOGUE.keys()
 PREFIXES = {key.partition(".")[0] for key in KEYS}
-SAID = sorted(key for key in KEYS if not key.startswith(("words.", "options.", "simulator.", "reasons.")))
+SAID = sorted(key for key in KEYS if not key.startswith(("words.", "options.", *text_keys.CHECKED_ELSEWHERE)))
 FORBIDDEN = re.compile(r"tidak valid|\berror\b|\binput\b|\bsubmit\b|verifikasi gagal|format nik|server|sistem", re.I)
 MENU = (option("registration"), option("status"), option("appeal"), option("more"))
 
