@@ -229,7 +229,7 @@ class _Run:
         if ask.parse is None:
             return None
         wish = intent in INTENTS or intent in SMALL_TALK or intent == CANCEL
-        if wish and not ask.free and not (ask.numeric and _many_digits(event.text)):
+        if wish and not ask.free and intent not in ask.own and not (ask.numeric and _many_digits(event.text)):
             return None
         top = self.session.top
         assert top is not None  # noqa: S101 - a question is open
@@ -243,7 +243,7 @@ class _Run:
         if found.intent in SMALL_TALK:
             self.says.append(Say(f"small_talk.{found.intent}"))
             top = self.session.top
-            if found.intent == "thanks" and top is not None and DIALOGS[top.dialog].passing:
+            if found.intent != "greet" and top is not None and DIALOGS[top.dialog].passing:
                 self._apply(Next(finished=True))
             else:
                 self._reenter()

@@ -51,6 +51,7 @@ class Ask:
 
     `free`: any words are an answer, so they are not searched for another wish. `numeric`: words with many digits are
     a failed answer rather than a new wish. `secret`: the answer carries an NIK; the channel deletes it where it can.
+    `own`: intents that mean this very question when they turn up here; such words go to `parse` instead of elsewhere.
     `many`: several options may be named in one answer ("1, 3"); the value is then the list of their ids, also for one.
     `help` is said before the question when the person asks for help here.
     """
@@ -63,6 +64,7 @@ class Ask:
     numeric: bool = False
     secret: bool = False
     many: bool = False
+    own: frozenset[str] = frozenset()
     help: Say | None = None
 
 
@@ -129,8 +131,8 @@ class Step:
 class Dialog:
     """One journey. `title` completes "Mau melanjutkan …?"; `on` handles outcomes of commands that no step waits for.
 
-    `passing`: nothing is lost when it is left. It makes room for whatever is opened, thanks end it, its buttons work as
-    long as no other question was asked, and nobody is asked to resume it.
+    `passing`: nothing is lost when it is left. It makes room for whatever is opened, "makasih" or "ya sudah" ends it,
+    its buttons work as long as no other question was asked, and nobody is asked to resume it.
     """
 
     name: str

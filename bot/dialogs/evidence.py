@@ -17,6 +17,8 @@ MOST_PHOTOS = 10
 LONGEST_STATEMENT = 1500
 # More reasons than this are asked in one line each: the full sentences would fill two screens of a small phone.
 MOST_IN_FULL = 2
+# "Ini fotonya", "tidak ada bukti", "bentar ya": said here they are about these photos, not about the face or another wish.
+_ABOUT_PHOTOS = frozenset({"face_problem", "appeal", "affirm", "deny"})
 
 
 def _ask_photos(scene: Scene) -> Ask:
@@ -27,7 +29,7 @@ def _ask_photos(scene: Scene) -> Ask:
         say, finish = Say("appeal.photos_more", {"count": taken}), option("done", "appeal.option_done")
     else:
         say, finish = _first_question(scene), Option("done", Say("appeal.option_no_photo"))
-    return Ask(say, (finish,), parse=_words_for_photos, photos=True, help=Say("appeal.help_photos"))
+    return Ask(say, (finish,), parse=_words_for_photos, photos=True, own=_ABOUT_PHOTOS, help=Say("appeal.help_photos"))
 
 
 def _first_question(scene: Scene) -> Say:

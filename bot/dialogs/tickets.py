@@ -6,7 +6,7 @@ from typing import Any
 
 from backend.domain.numbers import ticket_number
 from bot.effects import Record, Say
-from bot.prompts import Ask, Dialog, Entered, Next, Parser, Retry, Scene, Step, done, go, option, switch
+from bot.prompts import Ask, Dialog, Entered, Next, Parser, Retry, Scene, Step, done, go, option, stay, switch
 
 LONGEST_TEXT = 1500
 
@@ -78,16 +78,29 @@ CORRECT_DATA = _written("correct_data", "correction")
 
 # What is reported; "own" is an appeal of one's own result (sanggah), the others concern somebody else (usul-sanggah).
 REPORTS = ("own", "recipient", "officer", "fraud")
+_STORIES = frozenset({"report_recipient", "complaint", "check_authenticity"})
+SHORTEST_STORY = 15
 
 
 def _which_report(scene: Scene) -> Entered:
     if scene.get("misused"):
         return switch("appeal", Say("report.own"), misused=True)
-    return Ask(Say("report.which"), tuple(option(name, f"report.option_{name}") for name in REPORTS))
+    say = Say("report.which_kept" if scene.get("text") else "report.which")
+    return Ask(say, tuple(option(name, f"report.option_{name}") for name in REPORTS), parse=_story, own=_STORIES)
 
 
-def _report_chosen(_scene: Scene, value: str) -> Next:
-    return switch("appeal", Say("report.own"), misused=True) if value == "own" else go("describe", about=value)
+def _story(text: str, scene: Scene) -> Any:
+    """What happened, told before it was asked for; a few letters are rather a choice that did not fit."""
+    return words()(text, scene) if len(text.strip()) >= SHORTEST_STORY else None
+
+
+def _report_chosen(scene: Scene, value: Any) -> Next:
+    """Whoever tells the story before choosing is not asked for it again."""
+    if isinstance(value, dict):
+        return stay(text=value["text"])
+    if value == "own":
+        return switch("appeal", Say("report.own"), misused=True)
+    return _reported(scene, value, scene.get("text")) if scene.get("text") else go("describe", about=value)
 
 
 def _describe(scene: Scene) -> Ask:
@@ -95,9 +108,12 @@ def _describe(scene: Scene) -> Ask:
 
 
 def _described(scene: Scene, value: dict[str, str]) -> Next:
-    about = scene.get("about")
+    return _reported(scene, scene.get("about"), value["text"])
+
+
+def _reported(scene: Scene, about: str, text: str) -> Next:
     said = Say(f"report.done_{about}", {"number": ticket_number(scene.facts.code)})
-    return done(said).doing(opened(scene, "report", f"{about}: {value['text']}"))
+    return done(said).doing(opened(scene, "report", f"{about}: {text}"))
 
 
 REPORT = Dialog(

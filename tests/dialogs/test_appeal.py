@@ -156,6 +156,8 @@ def test_only_contestable_reasons_are_offered() -> None:
         ("nomor 2", ["income"]),
         ("desil", ["decile"]),
         ("listrik sama penghasilan", ["electricity", "income"]),
+        ("listrik sama gaji", ["electricity", "income"]),
+        ("semuanya salah", ["electricity", "income", "no_component", "decile"]),
     ],
 )
 def test_several_reasons_in_one_answer(said: str, reasons: list[str]) -> None:

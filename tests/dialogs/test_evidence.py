@@ -151,6 +151,18 @@ def test_words_in_place_of_a_photo_are_answered_and_the_step_stays() -> None:
     chat.sends("video").expects("common.unsupported_video", "appeal.photos_wanted")
 
 
+@pytest.mark.parametrize("text", ["ini fotonya", "bentar ya saya foto dulu", "oke"])
+def test_words_about_the_photos_lead_nowhere_else(text: str) -> None:
+    chat = at_photos()
+    chat.understands = means(face_problem="ini fotonya", appeal="bentar ya saya foto dulu", affirm="oke")
+    chat.says(text).expects("appeal.photo_wanted", options=["done"])
+
+
+@pytest.mark.parametrize("text", ["gak punya foto", "tidak ada bukti", "lanjut", "tidak ada"])
+def test_there_are_many_ways_to_say_that_there_is_no_photo(text: str) -> None:
+    at_photos().says(text).expects("appeal.without_photos", "appeal.statement")
+
+
 def test_without_any_photo_one_may_go_on() -> None:
     at_photos().says("tidak ada foto").expects("appeal.without_photos", "appeal.statement")
     at_photos().says("selesai").expects("appeal.without_photos", "appeal.statement")

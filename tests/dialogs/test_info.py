@@ -25,8 +25,8 @@ def test_one_message_answers_and_ends(intent: str, key: str) -> None:
 
 @pytest.mark.parametrize(("intent", "key"), INTENTS.items())
 def test_in_the_middle_of_a_question_the_question_follows_at_once(intent: str, key: str) -> None:
-    chat = Conversation(understands=means(**{intent: "pertanyaan"})).says("lapor").says("pertanyaan")
-    chat.expects(key, "report.which", options=["own", "recipient", "officer", "fraud"])
+    chat = Conversation(understands=means(**{intent: "pertanyaan"})).says("daftar").says("pertanyaan")
+    chat.expects(key, "identify.consent_data", options=["yes", "no"])
 
 
 def test_payment_is_never_promised_not_even_to_the_eligible() -> None:

@@ -3,6 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
+import pytest
+
 from bot.effects import Record
 from bot.facts import Facts
 from tests.conversation import Conversation, means
@@ -109,9 +111,10 @@ def test_the_button_works_two_days_later() -> None:
     chat.says("ulang").waits(days=2).taps("appeal").expects("appeal.which_reason")
 
 
-def test_thanks_end_it_and_nothing_is_offered_again() -> None:
-    chat = told(proven(facts_of(BAMBANG, decision=REFUSED), means(thanks="matur nuwun")))
-    chat.says("matur nuwun").expects("small_talk.thanks", options=[])
+@pytest.mark.parametrize(("intent", "text"), [("thanks", "matur nuwun"), ("affirm", "ya sudah"), ("deny", "ndak usah")])
+def test_thanks_end_it_and_nothing_is_offered_again(intent: str, text: str) -> None:
+    chat = told(proven(facts_of(BAMBANG, decision=REFUSED), means(**{intent: text})))
+    chat.says(text).expects(f"small_talk.{intent}", options=[])
     assert chat.done
 
 

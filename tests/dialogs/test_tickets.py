@@ -88,6 +88,18 @@ def test_a_report_about_somebody_else_gets_a_number(said: str, about: str) -> No
     assert "*TKT-4F7A-29*" in chat.text
 
 
+def test_a_story_told_before_choosing_is_kept() -> None:
+    story = "Tetangga saya kaya tapi dapat PKH"
+    chat = Conversation(STRANGER, means(report_recipient=story)).says("lapor").says(story)
+    chat.expects("report.which_kept", options=["own", "recipient", "officer", "fraud"])
+    chat.says("2").expects("report.done_recipient")
+    assert chat.recorded("ticket.open") == [ticket("report", f"recipient: {story}")]
+
+
+def test_a_choice_that_does_not_fit_is_no_story() -> None:
+    Conversation(STRANGER).says("lapor").says("9").expects("common.choose", "report.which")
+
+
 def test_a_report_of_another_recipient_is_told_apart_from_an_appeal() -> None:
     chat = Conversation(STRANGER).says("lapor").says("2")
     assert "Ini bukan sanggah; sanggah hanya untuk hasil Bapak/Ibu sendiri." in chat.text
