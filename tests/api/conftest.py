@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -12,26 +11,17 @@ from typing import Any
 
 import httpx
 import pytest
-from PIL import Image, ImageDraw
 
 from backend import crypto
 from backend.db import Database
 from backend.gateways.photo_store import PhotoStore
 from backend.services.accounts import KeyRole, create_key
-from tests.api.world import RecordingBus, World, api_over, write_world
+from tests.api.world import RecordingBus, World, api_over, drawn_meter, write_world
 
 
 @pytest.fixture(scope="session")
 def meter() -> bytes:
-    """A photo of a meter, drawn: sharp and bright enough to be read."""
-    picture = Image.new("RGB", (900, 700), (214, 220, 224))
-    draw = ImageDraw.Draw(picture)
-    for row in range(12):
-        draw.rectangle((60, 30 + row * 55, 60 + (row * 97) % 700 + 80, 60 + row * 55), fill=(30, 34, 40))
-        draw.text((70, 35 + row * 55), f"kWh {row * 7919} daya 900 VA", fill=(250, 250, 250))
-    out = io.BytesIO()
-    picture.save(out, "JPEG", quality=92)
-    return out.getvalue()
+    return drawn_meter()
 
 
 @pytest.fixture

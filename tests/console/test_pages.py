@@ -1,0 +1,84 @@
+"""The console in a real browser and over plain HTTP: in, look, act, out, and nothing beyond the role."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page
+from sqlalchemy import select
+
+from backend.models import Appeal, AuditEvent, Inbox, Ticket, table
+from tests.console.conftest import Console, log_in
+
+SHOTS = os.environ.get("CONSOLE_SCREENSHOTS", "")
+
+
+async def shot(page: Page, name: str) -> None:
+    """A picture for whoever asks for it by CONSOLE_SCREENSHOTS (a folder)."""
+    await page.wait_for_timeout(300)
+    if SHOTS:
+        await page.screenshot(path=str(Path(SHOTS) / f"{name}.png"), full_page=True)
+
+
+@pytest.mark.parametrize("narrow", [False, True], ids=["wide", "narrow"])
+async def test_a_reviewer_takes_up_an_appeal_and_decides_it(console: Console, browser: Browser, narrow: bool) -> None:
+    page = await log_in(browser, console, "reviewer", narrow=narrow)
+    size = "narrow" if narrow else "wide"
+    await shot(page, f"overview-{size}")
+    await page.get_by_role("link", name="Pendaftaran", exact=True).click()
+    await page.get_by_text("PRL-7K2M-92").wait_for()
+    await shot(page, f"registrations-{size}")
+    await page.get_by_role("link", name="Sanggah", exact=True).click()
+    await page.get_by_text("SGH-7K2M-93").click()
+    await page.get_by_role("heading", name="Sanggah SGH-7K2M-93").wait_for()
+    await page.get_by_text("Daya listrik rumah 2.200 VA; batasnya 1.300 VA (data PLN, 12 November 2026).").wait_for()
+    await shot(page, f"appeal-{size}")
+    assert await page.title() != "hacked"
+    assert await page.get_by_text("<script>").count() == 1
+    photo = page.get_by_role("img", name="Foto bukti 1")
+    assert await photo.evaluate("image => image.naturalWidth") > 300
+    assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    await page.get_by_role("button", name="Mulai periksa").click()
+    await page.get_by_text("Petugas").first.wait_for()
+    await page.get_by_role("button", name="Mulai periksa").wait_for(state="detached")
+    await page.get_by_role("button", name="Putuskan").click()
+    await page.get_by_role("button", name="Lanjut").click()
+    await page.get_by_text("Tulis dulu kalimatnya.").wait_for()
+    await page.get_by_label("Alasan keputusan, dibaca oleh warga").fill("Rekening menunjukkan daya 900 VA.")
+    await shot(page, f"decide-{size}")
+    await page.get_by_role("button", name="Lanjut").click()
+    await page.get_by_text("Putuskan: Diterima seluruhnya?").wait_for()
+    await shot(page, f"sure-{size}")
+    await page.get_by_role("button", name="Ya, putuskan").click()
+    await page.get_by_role("button", name="Putuskan", exact=True).wait_for(state="detached")
+    await page.get_by_text("Diterima seluruhnya").first.wait_for()
+    await shot(page, f"decided-{size}")
+    async with console.database.read() as connection:
+        appeal = (await connection.execute(select(table(Appeal).c.outcome, table(Appeal).c.outcome_reason))).one()
+        acts = (await connection.execute(select(table(AuditEvent).c.actor, table(AuditEvent).c.action))).all()
+    assert tuple(appeal) == ("upheld", "Rekening menunjukkan daya 900 VA.")
+    assert {("reviewer", "appeal.in_review"), ("reviewer", "appeal.decided"), ("reviewer", "evidence.viewed")} <= set(
+        map(tuple, acts)
+    )
+
+
+async def test_a_waiting_citizen_gets_an_answer(console: Console, browser: Browser) -> None:
+    page = await log_in(browser, console, "reviewer")
+    await page.get_by_role("link", name="Menunggu petugas").click()
+    await page.get_by_text("Kapan hasilnya?").wait_for()
+    await shot(page, "tickets-wide")
+    await page.get_by_text("TKT-7K2M-93").click()
+    await page.get_by_text("NIK saya ************0002 <img src=x onerror=alert(1)>").wait_for()
+    await shot(page, "ticket-wide")
+    await page.get_by_label("Tulis jawaban untuk warga").fill("Besok pagi kami periksa, Pak.")
+    await page.get_by_role("button", name="Kirim dan tutup tiket").click()
+    await page.get_by_text("Sudah dijawab").wait_for()
+    async with console.database.read() as connection:
+        event = (
+            await connection.execute(select(table(Inbox).c.event).where(table(Inbox).c.channel == "notice"))
+        ).scalar_one()
+        status = (await connection.execute(select(table(Ticket).c.status))).scalar_one()
+    assert (event["which"], event["data"]["text"]) == ("officer", "Besok pagi kami periksa, Pak.")
+    assert status == "answered"
