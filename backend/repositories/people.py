@@ -178,12 +178,11 @@ async def add_consents(connection: AsyncConnection, rows: Sequence[Mapping[str, 
 
 
 async def adopt_consents(connection: AsyncConnection, conversation_id: int, person_id: int) -> None:
-    """What was answered in this chat before it was known by whom, was answered by this person."""
-    await connection.execute(
-        update(CONSENTS)
-        .where(CONSENTS.c.conversation_id == conversation_id, CONSENTS.c.person_id.is_(None))
-        .values(person_id=person_id)
-    )
+    """The last answers given in this chat before it was known by whom were given by this person. Earlier ones may be
+    somebody else's who sat at the same phone: they stay nobody's."""
+    c = CONSENTS.c
+    last = select(func.max(c.id)).where(c.conversation_id == conversation_id, c.person_id.is_(None)).group_by(c.purpose)
+    await connection.execute(update(CONSENTS).where(c.id.in_(last)).values(person_id=person_id))
 
 
 async def newest_consents(connection: AsyncConnection, person_ids: Iterable[int]) -> list[ConsentRow]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -184,3 +185,12 @@ async def test_an_officers_question_is_answered_in_the_chat(desk: Desk) -> None:
     assert [row.appeal_id for row in await desk.rows(Photo)] == [appeal_id]
     last = (await desk.rows(AppealEvent))[-1]
     assert (last.status, last.note, last.actor) == ("in_review", "Ini fotonya.", "chat")
+
+
+async def test_two_chats_at_the_same_moment_file_one_appeal(desk: Desk) -> None:
+    _, person_id, decision_id = await desk.decided(BAMBANG)
+    chats = [await desk.chat() for _ in range(4)]
+    filed = [desk.record("appeal.file", chat, person_id, **desk.appeal(decision_id)) for chat in chats]
+    await asyncio.gather(*filed)
+    assert len(await desk.rows(Appeal)) == 1
+    assert await refused(desk) == ["open_already"] * 3

@@ -144,13 +144,14 @@ async def test_a_photo_that_is_gone_or_too_large_is_asked_for_again(desk: Desk) 
 
 async def test_a_match_makes_the_person_known_and_adopts_what_the_chat_agreed_to(desk: Desk) -> None:
     chat = await desk.chat()
-    await desk.record("consent.give", chat, None, purpose="data_access", granted=True, version="2026-1")
+    for granted in (False, True):  # the first answer was that of somebody who had the phone before
+        await desk.record("consent.give", chat, None, purpose="data_access", granted=granted, version="2026-1")
     selfie = await desk.selfie(chat)
     finished = await desk.do("face.verify", chat, **selfie, person=typed(SITI))
     assert finished.outcome == "match"
     [person] = await desk.rows(Person)
     assert (person.id, person.level, person.name) == (finished.person_id, "chat_precheck", "Siti Aminah")
-    assert [row.person_id for row in await desk.rows(Consent)] == [person.id]
+    assert [row.person_id for row in await desk.rows(Consent)] == [None, person.id]
     assert [row.person_id for row in await desk.rows(Photo)] == [person.id, person.id]
     [check] = await desk.rows(FaceCheck)
     assert (check.outcome, check.person_id, check.conversation_id) == ("match", person.id, chat)

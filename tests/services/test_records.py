@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 from backend.models import AuditEvent, Consent, Job, Person, Registration, Ticket
@@ -177,3 +178,18 @@ async def test_no_selection_follows_when_it_is_switched_off(desk: Desk) -> None:
         assert list(await function(connection, desk.database, Terms("PKH", auto_select=False), [item])) == []
     assert await desk.rows(Job) == []
     assert len(await desk.rows(Registration)) == 1
+
+
+async def test_two_chats_at_the_same_moment_file_one_registration(desk: Desk) -> None:
+    person_id = await desk.person(SITI)
+    chats = [await desk.chat() for _ in range(4)]
+    filed = [desk.record("registration.file", chat, person_id, **desk.registration(person_id)) for chat in chats]
+    queued = await asyncio.gather(*filed)
+    assert sorted(len(jobs) for jobs in queued) == [0, 0, 0, 1]
+    assert len(await desk.rows(Registration)) == 1
+
+
+async def test_two_chats_at_the_same_moment_hold_one_registration(desk: Desk) -> None:
+    chats = [await desk.chat() for _ in range(4)]
+    await asyncio.gather(*(desk.record("registration.hold", chat, None, **held(desk)) for chat in chats))
+    assert (len(await desk.rows(Person)), len(await desk.rows(Registration))) == (1, 1)

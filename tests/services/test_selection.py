@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from backend.models import Decision, Job, Registration
 from backend.repositories import decisions
 from backend.sandbox.residents import Resident, load_residents
 from backend.services.filing import selection_job
-from backend.services.selection import enqueue_selection, select_many
+from backend.services.selection import enqueue_selection, select_many, select_one
 from backend.services.work import TryLater
 from tests.services.conftest import Desk
 
@@ -144,3 +146,22 @@ async def test_all_that_wait_are_selected_at_once_in_a_region(desk: Desk) -> Non
     assert len(queued) == 1
     assert (await desk.run(queued[0])).outcome == "not_eligible"
     assert {row.kind for row in await desk.rows(Job)} == {selection_job(1).kind}
+
+
+async def test_selections_at_the_same_moment_decide_once(desk: Desk) -> None:
+    chat = await desk.chat()
+    await desk.registered(BAMBANG, chat)
+    [registration] = await desk.rows(Registration)
+    work = desk.executors.work
+    selected = await asyncio.gather(*(select_one(work, registration.id, desk.now) for _ in range(4)))
+    [decision] = await desk.rows(Decision)
+    assert {one.decision_id for one in selected} == {decision.id}
+    assert [one.new for one in selected].count(True) == 1
+
+
+async def test_a_decision_that_stands_is_not_made_again(desk: Desk) -> None:
+    _, _, decision_id = await desk.decided(BAMBANG)
+    [registration] = await desk.rows(Registration)
+    selected = await select_one(desk.executors.work, registration.id, desk.now)
+    assert (selected.decision_id, selected.new) == (decision_id, False)
+    assert (await select_one(desk.executors.work, 999, desk.now)).outcome == "skipped"
