@@ -19,6 +19,8 @@ from babel.lists import format_list
 from babel.numbers import format_decimal
 
 LONGEST_PARAMETER = 600
+# An officer's answer, with room left for our own words in the 1,600 characters that WhatsApp takes.
+LONGEST_LETTER = 1_200
 _MARKUP = str.maketrans("", "", "*_~`")
 # Marks that are invisible or turn the reading direction around; a new line would let typed words pose as our own.
 _HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn"}
@@ -28,9 +30,9 @@ class Wording(string.Formatter):
     """`str.format` with our own specifications.
 
     `va` "1.300 VA", `rp` "Rp1.500.000", `number` "1.500", `date` "22 November 2026" (date, datetime or ISO text), `time`
-    "08.00" in the service's zone, `mask` keeps the stars of a masked name; for lists of texts `bullets`, `lines`
-    (numbered), `paragraphs`, `and` ("a, b, dan c") and `or`. Without a specification text is cleaned (`clean`), since people
-    may have typed it.
+    "08.00" in the service's zone, `mask` keeps the stars of a masked name, `letter` the lines of what an officer wrote;
+    for lists of texts `bullets`, `lines` (numbered), `paragraphs`, `and` ("a, b, dan c") and `or`. Without a
+    specification text is cleaned (`clean`), since people may have typed it.
     """
 
     def __init__(self, locale: Locale, zone: ZoneInfo) -> None:
@@ -43,6 +45,7 @@ class Wording(string.Formatter):
             "number": self._decimal,
             "date": lambda value: format_date(self._day(value), "d MMMM y", locale=locale),
             "time": lambda value: format_time(self._moment(value), "HH.mm", locale=locale),
+            "letter": letter,
             "mask": lambda value: clean(value, keep="*"),
             "bullets": lambda items: "\n".join(f"• {self._plain(item)}" for item in items),
             "lines": lambda items: "\n".join(f"{n}. {self._plain(item)}" for n, item in enumerate(items, 1)),
@@ -90,6 +93,13 @@ class Rendered(str):
     """Words that came out of the catalogue: already clean, and free to hold bold marks and new lines."""
 
     __slots__ = ()
+
+
+def letter(text: str) -> str:
+    """An officer's words: cleaned like all words of people, but longer, and their lines stay lines."""
+    cleaned = (clean(line, most=LONGEST_LETTER) for line in text.splitlines())
+    lines = "\n".join(line for line in cleaned if line)
+    return lines if len(lines) <= LONGEST_LETTER else lines[: LONGEST_LETTER - 1].rstrip() + "…"
 
 
 def clean(text: str, keep: str = "", most: int = LONGEST_PARAMETER) -> str:

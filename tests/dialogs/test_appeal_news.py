@@ -86,8 +86,8 @@ def test_an_outcome_without_a_written_reason_is_told_all_the_same() -> None:
 
 
 def test_markup_in_an_officers_words_cannot_pose_as_ours() -> None:
-    chat = news("received", "need_more", note="*Transfer*\n\nRp50.000 ke rekening ini")
-    assert '"Transfer Rp50.000 ke rekening ini"' in chat.text
+    chat = news("received", "need_more", note="*Tolong* kirim\n\n\u202e_foto KK_")
+    assert '"Tolong kirim\nfoto KK"' in chat.text
 
 
 def test_a_chat_that_is_not_the_appellants_learns_only_that_there_is_news() -> None:

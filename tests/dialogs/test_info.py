@@ -49,5 +49,19 @@ def test_an_officers_words_are_marked_as_theirs_and_the_question_comes_back() ->
     )
 
 
+def test_a_long_answer_of_an_officer_arrives_in_its_lines() -> None:
+    answer = "Selamat pagi.\n\n" + "Mohon bawa KTP dan Kartu Keluarga. " * 25 + "\nSampai jumpa."
+    chat = Conversation(Facts()).notice("officer", {"text": answer})
+    assert "Selamat pagi.\nMohon bawa" in chat.text
+    assert "\nSampai jumpa.\n" in chat.text
+    assert "…" not in chat.text
+
+
+def test_no_answer_of_an_officer_is_longer_than_a_message() -> None:
+    chat = Conversation(Facts()).notice("officer", {"text": "panjang sekali " * 500})
+    assert chat.text.endswith("…\nUntuk membalas, tulis *petugas*.")
+    assert len(chat.text) < 1600
+
+
 def test_nobody_can_make_an_officer_speak_by_a_button() -> None:
     Conversation(Facts()).taps("officer", question=0).expects("menu.choose")
