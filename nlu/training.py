@@ -23,7 +23,7 @@ LEAST = (1, 2, 1)
 WEIGHTS = (1.0, 1.0, 0.7)
 NEVER = -1e3
 """The score of an intent without any example."""
-RULE = Rule(confidence=0.5, margin=0.15, coverage=0.4)
+RULE = Rule(confidence=0.55, margin=0.15, coverage=0.4)
 FOLDS = 5
 
 
