@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot import events as ev
+from bot.answers import CANCEL, carries_id_number, many_digits, read_answer
 from bot.dialogs import DIALOGS, ENDINGS, INTENTS, MENU, NOTICES, SMALL_TALK
 from bot.effects import Command, Option, Record, Reply, Say
 from bot.facts import Facts
@@ -23,8 +24,6 @@ SLOW_AFTER = timedelta(seconds=6)
 STALE_AFTER = timedelta(hours=24)
 OFFER_HUMAN_AFTER = 3
 MOST_HOPS = 40
-# The global word, and the intent of those who say the same in other words.
-CANCEL = "cancel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +87,7 @@ class _Run:
 
     def _citizen(self, event: ev.Event) -> None:
         top = self.session.top
+        self.forget = isinstance(event, ev.Text) and carries_id_number(event.text)
         if isinstance(event, ev.Text) and event.command:
             self._global_word(event.command)
         elif isinstance(event, ev.Started):
@@ -109,7 +109,7 @@ class _Run:
         entered = self._enter(top)
         if not isinstance(entered, Ask):
             return True
-        value = None if entered.free else self._read(entered, event)
+        value = None if entered.free else read_answer(entered, event, self.session.asked, self._scene(top))
         return value is not None and not isinstance(value, Retry)
 
     def _offer_to_resume(self, after_pause: bool = False) -> Call:
@@ -182,7 +182,9 @@ class _Run:
         if not isinstance(entered, Ask):
             self._reenter()
             return
-        value = self._read(entered, event)
+        if entered.secret and isinstance(event, ev.Text) and many_digits(event.text):
+            self.forget = True
+        value = read_answer(entered, event, self.session.asked, self._scene(top))
         if value is None and isinstance(event, ev.Text) and self._interrupt(event):
             return
         if value is None and isinstance(event, ev.Text) and top.dialog == MENU:
@@ -196,45 +198,6 @@ class _Run:
         self.forget = self.forget or entered.secret
         self.session = replace(self.session, misses=0)
         self._apply(self._step(top).take(self._scene(top), value))  # type: ignore[misc]
-
-    def _read(self, ask: Ask, event: ev.Event) -> Any:
-        """The answer in the event, a `Retry` that says why it is none, or None when the words are about something else."""
-        ids = {o.id for o in ask.options}
-        match event:
-            case ev.Choice():
-                number, option_id = read_payload(event.payload)
-                asked = self.session.asked
-                if asked is not None and number == asked.number and option_id in ids:
-                    return [option_id] if ask.many else option_id
-                return Retry(Say("common.old_button"), repeat=True)
-            case ev.Text():
-                return self._read_text(ask, event, ids)
-            case ev.Photos():
-                return event if ask.photos else Retry(Say("common.photo_not_now"), repeat=True)
-            case ev.Unsupported():
-                return Retry(Say(f"common.unsupported_{event.kind}"), repeat=True)
-            case _:
-                return Retry(Say("common.location_not_now"), repeat=True)
-
-    def _read_text(self, ask: Ask, event: ev.Text, ids: set[str]) -> Any:
-        picked = event.chosen.split(",") if event.chosen else []
-        if ask.many and picked and ids.issuperset(picked):
-            return picked
-        if event.chosen in ids:
-            return event.chosen
-        intent = event.understanding.intent if event.understanding else ""
-        said = {"affirm": "yes", "deny": "no"}.get(intent)
-        if said in ids:
-            return said
-        if ask.parse is None:
-            return None
-        wish = intent in INTENTS or intent in SMALL_TALK or intent == CANCEL
-        if wish and not ask.free and intent not in ask.own and not (ask.numeric and _many_digits(event.text)):
-            return None
-        top = self.session.top
-        assert top is not None  # noqa: S101 - a question is open
-        self.forget = self.forget or (ask.secret and _many_digits(event.text))
-        return ask.parse(event.text, self._scene(top))
 
     def _interrupt(self, event: ev.Text) -> bool:
         found = event.understanding
@@ -501,10 +464,6 @@ def _without_group(stack: tuple[Frame, ...]) -> tuple[Frame, ...]:
     while stack and stack[-1].called:
         stack = stack[:-1]
     return stack[:-1]
-
-
-def _many_digits(text: str) -> bool:
-    return sum(c.isdigit() for c in text) >= 6
 
 
 def _kind(event: ev.Event) -> str:

@@ -35,6 +35,7 @@ COMMANDS = (
     "status",
     "appeal",
     "report",
+    "privacy",
     "stop_messages",
 )
 
@@ -65,6 +66,7 @@ class _Language:
     wording: wording.Wording
     vocabulary: Vocabulary
     commands: Options
+    going_on: Options
 
 
 class Catalogue:
@@ -125,6 +127,10 @@ class Catalogue:
             return event
         options = session.asked.options if session.asked else ()
         chosen, command = self.understand_words(event.text, options, language)
+        if not chosen and not command and not session.stack:
+            # People are told to write "lanjut" once their IKD is active; by then the chat may have come to rest.
+            known = self._languages[language]
+            command = command_in(event.text, known.going_on, known.vocabulary, near=False)
         return replace(event, chosen=chosen, command=command)
 
     def _shown(self, choice: Option, reply: Reply, language: str) -> Shown:
@@ -172,7 +178,8 @@ def _load(folder: Path, locale: Locale, zone: ZoneInfo) -> _Language:
         joins=frozenset(tokens(texts["words.joins"])),
     )
     commands = [(name, phrases_of(_split(texts[f"words.{name}"]), vocabulary)) for name in COMMANDS]
-    return _Language(texts, wording.Wording(locale, zone), vocabulary, commands)
+    going_on = [("registration", phrases_of(_split(texts["words.continue"]), vocabulary))]
+    return _Language(texts, wording.Wording(locale, zone), vocabulary, commands, going_on)
 
 
 def _split(words: str) -> Iterable[str]:

@@ -109,6 +109,16 @@ def test_a_text_that_means_nothing_gets_the_menu(text: str) -> None:
     assert len(chat.text) < 500
 
 
+def test_lanjut_goes_on_with_the_registration_when_the_chat_is_at_rest() -> None:
+    Conversation(FACTS).says("lanjut").expects("identify.consent_data")
+
+
+def test_an_id_number_vanishes_from_the_chat_wherever_it_was_sent() -> None:
+    assert Conversation(FACTS).says(f"cek nik saya {SITI_NIK}").turn.forget_message
+    assert Conversation(FACTS).says("daftar").says(SITI_NIK).turn.forget_message
+    assert not Conversation(FACTS).says("cek 123456").turn.forget_message
+
+
 # --- buttons -----------------------------------------------------------------------------------------------------
 
 

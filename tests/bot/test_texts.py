@@ -74,6 +74,22 @@ def test_labels_fit_a_button() -> None:
     assert {key: text for key, text in shown.items() if len(text) > 20} == {}
 
 
+def test_what_people_are_told_to_write_is_understood_wherever_they_write_it() -> None:
+    """`selesai` ends a question that shows it as an option; every other word works at any time, also at rest."""
+    told = {
+        word: key
+        for key in SAID
+        for word in re.findall(r"\b(?:tulis|menulis)(?: saja)? \*([^*{}]+)\*", CATALOGUE.raw(key), re.IGNORECASE)
+    }
+    assert len(told) >= 8
+    lost = {}
+    for word, key in told.items():
+        event = CATALOGUE.resolve(ev.Text(word), Session())
+        if isinstance(event, ev.Text) and not event.command:
+            lost[word] = key
+    assert set(lost) == {"selesai"}
+
+
 def test_a_missing_key_raises() -> None:
     with pytest.raises(MissingTextError):
         CATALOGUE.text(Say("menu.nowhere"))
