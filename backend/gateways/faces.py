@@ -122,11 +122,11 @@ _engine: Any = None
 
 def _prepare_child() -> None:
     global _engine
-    os.nice(5)  # a photo may wait a moment; a webhook may not
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     from backend.gateways.face_engine import FaceEngine
 
     _engine = FaceEngine()
+    os.nice(5)  # a photo may wait a moment, a webhook may not; the loading before it holds everybody up
 
 
 def _within(deadline_s: float, work: Callable[..., R], args: tuple[Any, ...]) -> R:
