@@ -36,6 +36,13 @@ NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 _numbers = count(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Training the classifier takes most of a minute: one process of a parallel run does it, and has all its tests."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "trained" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group("trained"))
+
+
 @pytest.fixture(autouse=True)
 def keyring(session_keyring: crypto.KeyRing) -> crypto.KeyRing:
     """The installed key ring, the same for the whole run: a test that installs another one does not leave it behind."""

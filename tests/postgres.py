@@ -153,25 +153,26 @@ def _account() -> pwd.struct_passwd | None:
 
 
 def main(command: Sequence[str]) -> int:
-    """Run `command` beside a server of its own; its exit status, or 128 + the number of the signal that stopped us."""
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    for number in signals:
-        signal.signal(number, _stop)
-    with Postgres() as server:
-        # A session of its own: the terminal's Ctrl+C reaches us alone, and is passed on to all of its processes once.
-        child = subprocess.Popen(command, env={**os.environ, VARIABLE: server.url}, start_new_session=True)
+    """Run `command` beside a server of its own; its exit status, or 128 + the number of the signal that stopped it."""
+    received: list[int] = []
+    child: subprocess.Popen[bytes] | None = None
 
-        def pass_on(number: int, _frame: FrameType | None) -> None:
+    def pass_on(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+        if child is not None and child.returncode is None:
             os.killpg(child.pid, number)
 
-        for number in signals:
-            signal.signal(number, pass_on)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, pass_on)
+    with Postgres() as server:
+        if received:
+            return 128 + received[0]
+        # A session of its own: the terminal's Ctrl+C reaches us alone, and is passed on to all of its processes.
+        child = subprocess.Popen(command, env={**os.environ, VARIABLE: server.url}, start_new_session=True)
+        for early in received:  # came while the command was starting
+            os.killpg(child.pid, early)
         status = child.wait()
     return status if status >= 0 else 128 - status
-
-
-def _stop(number: int, _frame: FrameType | None) -> None:
-    sys.exit(128 + number)
 
 
 if __name__ == "__main__":
