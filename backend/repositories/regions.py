@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.db import Database
 from backend.models import Region, table
 
 REGIONS = table(Region)
@@ -25,12 +22,3 @@ async def name_of(connection: AsyncConnection, code: str) -> str:
     codes = [".".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
     found = {row.code: row.name for row in await connection.execute(select(REGIONS).where(REGIONS.c.code.in_(codes)))}
     return found[max(found, key=len)] if found else ""
-
-
-async def put(connection: AsyncConnection, database: Database, regions: Mapping[str, str]) -> None:
-    """Store these regions (code and name); a known code gets its new name."""
-    rows: Sequence[dict[str, str]] = [{"code": code, "name": name} for code, name in regions.items()]
-    if rows:
-        statement = database.insert(REGIONS)
-        statement = statement.on_conflict_do_update(index_elements=["code"], set_={"name": statement.excluded.name})
-        await connection.execute(statement, rows)

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import crypto
 from backend.db import Database
@@ -20,8 +19,8 @@ from backend.gateways.http import HttpClient
 from backend.gateways.ikd import IkdGateway
 from backend.gateways.photo_store import PhotoStore
 from backend.gateways.sources import SourcesGateway
-from backend.models import Base, Conversation, table
-from backend.repositories import inbox, jobs, people, regions
+from backend.models import Base, Conversation, Region, table
+from backend.repositories import inbox, jobs, people
 from backend.repositories.people import Identity
 from backend.sandbox.residents import Resident
 from backend.services.facts import FactsLoader, Subject
@@ -107,7 +106,7 @@ class Desk:
     async def close(self, job: jobs.JobRow, finished: Finished) -> list[int]:
         """Close a job as the job worker does; the ids of the jobs that it queued."""
         async with self.database.write() as connection:
-            await jobs.finish(connection, job.id, self.now)
+            await jobs.finish(connection, [job.id], self.now)
             return list(await finished.write(connection)) if finished.write is not None else []
 
     async def run(self, job_id: int, person_id: int | None = None) -> Finished:
@@ -197,10 +196,6 @@ class Desk:
             return [dict(row.event) for row in await inbox.pending(connection, [chat])]
 
 
-async def put_regions(connection: AsyncConnection, database: Database) -> None:
-    await regions.put(connection, database, REGIONS)
-
-
 @pytest.fixture
 async def desk(database: Database, sandbox: str, faces: FacePool, http: HttpClient) -> Desk:
     """Runs twice, on SQLite and on PostgreSQL."""
@@ -220,5 +215,6 @@ async def desk(database: Database, sandbox: str, faces: FacePool, http: HttpClie
         programme="PKH",
     )
     async with database.write() as connection:
-        await put_regions(connection, database)
+        rows = [{"code": code, "name": name} for code, name in REGIONS.items()]
+        await connection.execute(insert(table(Region)), rows)
     return Desk(database, executors, channel, sandbox, http)
