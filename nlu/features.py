@@ -70,8 +70,12 @@ class Analyser:
 
     def features(self, text: str) -> tuple[list[str], list[str], list[str]]:
         """Feature names with repetitions, one list for each of `BLOCKS`; all empty when no word is left."""
-        tokens = self.normaliser.request(self.normaliser.tokens(text))
-        return list(_words(tokens)), list(_letters(tokens)), list(self._concepts(tokens))
+        tokens = self.normaliser.tokens(text)
+        request = self.normaliser.request(tokens)
+        words = list(_words(tokens))
+        if request != tokens:  # a greeting may be the message or stand before it: both readings count
+            words += _words(request)
+        return words, list(_letters(request)), list(self._concepts(request))
 
     def _concepts(self, tokens: list[str]) -> Iterator[str]:
         found = [self.concepts.get(token) or self.concepts.get(stem(token)) for token in tokens]

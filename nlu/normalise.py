@@ -43,6 +43,8 @@ class Normaliser:
     phrases: tuple[tuple[re.Pattern[str], str], ...]
     fillers: frozenset[str]
     greetings: re.Pattern[str]
+    before: tuple[str, ...]
+    after: tuple[str, ...]
 
     @classmethod
     def read(cls, path: Path = LEXICON) -> Normaliser:
@@ -54,7 +56,19 @@ class Normaliser:
                 if words.setdefault(variant, standard) != standard:
                     raise ValueError(f"{variant!r} stands for {words[variant]!r} and {standard!r} in {path.name}")
         phrases = tuple((_whole(variants), standard) for standard, variants in data["phrases"].items())
-        return cls(words, phrases, frozenset(data["fillers"].split()), _whole(data["greetings"]))
+        around = data["courtesies"]
+        return cls(
+            words=words,
+            phrases=phrases,
+            fillers=frozenset(data["fillers"].split()),
+            greetings=_whole(data["greetings"]),
+            before=tuple(around["before"]),
+            after=tuple(around["after"]),
+        )
+
+    def wrapped(self, text: str, turn: int) -> str:
+        """The same request said politely, in the `turn`-th of the ways that `courtesies` allows."""
+        return f"{self.before[turn % len(self.before)]} {text} {self.after[turn % len(self.after)]}".rstrip()
 
     def tokens(self, text: str) -> list[str]:
         """The standard words of a message, in order, politeness and all."""

@@ -17,10 +17,13 @@ from sklearn.svm import LinearSVC
 from nlu.corpus import DATA, Example, fingerprint, read
 from nlu.features import analyser
 from nlu.model import Blocks, Floats, Model, Row, Rule, Vectoriser
+from nlu.normalise import default
 from nlu.understanding import INTENTS
 
 LEAST = (1, 2, 1)
 WEIGHTS = (1.0, 1.0, 0.7)
+SMALL_TALK = frozenset({"greet", "thanks", "affirm", "deny", "help", "cancel"})
+"""Intents that courtesies change or are."""
 NEVER = -1e3
 """The score of an intent without any example."""
 RULE = Rule(confidence=0.55, margin=0.15, coverage=0.4)
@@ -47,14 +50,19 @@ def train(out: Path, data: Path = DATA) -> Report:
     documents = [analyser().features(example.text) for example in examples]
     truth = np.asarray([INTENTS.index(example.intent) for example in examples])
     folds = neighbour_folds(examples)
+    polite = _polite_copies(examples)
+    copies, owners = [analyser().features(text) for _, text in polite], np.asarray([owner for owner, _ in polite])
     logits = np.zeros((len(examples), len(INTENTS)), dtype=np.float32)
     for fold in range(FOLDS):
         seen, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        part = fit([documents[i] for i in seen], truth[seen])
+        learnt = [k for k, owner in enumerate(owners) if folds[owner] != fold]
+        texts = [documents[i] for i in seen] + [copies[k] for k in learnt]
+        part = fit(texts, truth[np.concatenate([seen, owners[learnt]])])
         for i in held:
             logits[i] = part.logits(part.vectoriser.row(documents[i]))
     temperature = calibrate(logits, truth)
-    model = fit(documents, truth, temperature, fingerprint(examples))
+    labels = np.concatenate([truth, truth[owners]])
+    model = fit([*documents, *copies], labels, temperature, fingerprint(examples))
     model.save(out)
     return Report(
         examples=len(examples),
@@ -65,6 +73,12 @@ def train(out: Path, data: Path = DATA) -> Report:
         seconds=round(time.perf_counter() - started, 2),
         corpus=model.corpus,
     )
+
+
+def _polite_copies(examples: Sequence[Example]) -> list[tuple[int, str]]:
+    """(index of the example, its words with courtesies around them), for every fourth request of some length."""
+    requests = [i for i, e in enumerate(examples) if e.intent not in SMALL_TALK and len(e.text) > 15]
+    return [(i, default().wrapped(examples[i].text, turn)) for turn, i in enumerate(requests[::4])]
 
 
 def fit(documents: Sequence[Blocks], truth: NDArray[np.int64], temperature: float = 1.0, corpus: str = "") -> Model:

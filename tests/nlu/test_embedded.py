@@ -95,3 +95,11 @@ def test_a_missing_or_damaged_model_says_what_to_do(tmp_path: Path) -> None:
 def test_a_model_never_holds_anything_that_runs(trained: tuple[Path, Report]) -> None:
     with np.load(trained[0], allow_pickle=False) as file:
         assert all(file[name].dtype.kind in "fu" for name in file.files)
+
+
+@pytest.mark.parametrize(
+    "request_", ["kapan pkh saya cair", "mau sanggah hasil seleksi", "nik saya dipakai orang lain"]
+)
+def test_politeness_around_a_request_changes_nothing(engine: EmbeddedEngine, request_: str) -> None:
+    polite = f"assalamualaikum wr wb, selamat pagi bapak, maaf mengganggu, {request_} ya pak, terima kasih banyak"
+    assert engine.classify(polite).intent == engine.classify(request_).intent

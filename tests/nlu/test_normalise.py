@@ -46,6 +46,9 @@ def test_a_very_long_text_keeps_its_start_and_its_end() -> None:
 
 def test_a_variant_with_two_meanings_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "words.yml"
-    path.write_text("words: {tidak: ga, bisa: ga}\nphrases: {}\nfillers: ''\ngreetings: [halo]\n", encoding="utf-8")
+    path.write_text(
+        "words: {tidak: ga, bisa: ga}\nphrases: {}\nfillers: ''\ngreetings: [halo]\ncourtesies: {before: [], after: []}\n",
+        encoding="utf-8",
+    )
     with pytest.raises(ValueError, match="'ga' stands for"):
         Normaliser.read(path)
