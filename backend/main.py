@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Response
-from fastapi.responses import ORJSONResponse, RedirectResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 from nicegui import ui
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
@@ -15,6 +15,7 @@ from backend.api.app import add_api
 from backend.console.pages import add_console
 from backend.console.simulator import add_simulator
 from backend.console.words import Words
+from backend.guide import guide
 from backend.migrate import migrate
 from backend.sandbox.app import SandboxConfig, create_sandbox
 from backend.sandbox.seed import seed_demo, seed_sandbox
@@ -32,9 +33,9 @@ def create_app(settings: Settings, runtime: Runtime) -> FastAPI:
         if settings.sandbox == "on":
             await migrate(runtime.database)
             await seed_sandbox(runtime.database, now())
-        if settings.demo == "on":
-            await seed_demo(runtime.database, now())
+        logins = await seed_demo(runtime.database, now()) if settings.demo == "on" else {}
         await runtime.start()
+        print(guide(settings.own_url, logins, sandbox=settings.sandbox == "on"), flush=True)
         yield
         await runtime.stop()
 
@@ -44,7 +45,6 @@ def create_app(settings: Settings, runtime: Runtime) -> FastAPI:
         lifespan=lifespan,
         docs_url="/docs",
         redoc_url=None,
-        default_response_class=ORJSONResponse,
     )
     _add_operations(app, runtime)
     app.include_router(telegram_routes(runtime.intake, settings.telegram_secret.get_secret_value()))
@@ -93,9 +93,9 @@ def _add_operations(app: FastAPI, runtime: Runtime) -> None:
         return {"status": "up"}
 
     @app.get("/readyz", tags=["operations"], summary="Database, bus, photo store, NLU and IKD answer")
-    async def readyz() -> ORJSONResponse:
+    async def readyz() -> JSONResponse:
         checks = await runtime.ready()
-        return ORJSONResponse(checks, 200 if all(value == "ok" for value in checks.values()) else 503)
+        return JSONResponse(checks, 200 if all(value == "ok" for value in checks.values()) else 503)
 
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:

@@ -20,8 +20,9 @@ from backend.gateways.http import HttpClient
 from backend.gateways.ikd import IkdGateway
 from backend.gateways.photo_store import PhotoStore
 from backend.gateways.sources import SourcesGateway
-from backend.repositories import conversations, inbox, jobs, outbox
+from backend.repositories import contents, conversations, inbox, jobs, outbox
 from backend.services.facts import FactsLoader
+from backend.services.work import Work
 from backend.settings import Settings
 from bot.handlers.channel import Channel
 from bot.handlers.commands import Executors
@@ -39,9 +40,10 @@ log = structlog.get_logger(__name__)
 
 SWEEP_EVERY = 30.0
 MOST_TURNS = 256
-MOST_SENDS = 256
+MOST_SENDS = 32
 MOST_JOBS = 32
 MOST_SWEPT = 50_000
+JOBS_MAY_TAKE = 3.0
 SYSTEM_RANDOM = random.SystemRandom()
 
 
@@ -68,6 +70,7 @@ class Runtime:
     turns: TurnWorker
     sender: Sender
     jobs: JobWorker
+    work: Work
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -79,7 +82,7 @@ class Runtime:
             log.info("recovered", sends=sends, jobs=works)
         self._spawn("turns", MOST_TURNS, self.turns.run, times=1 if self.database.is_sqlite else 2)
         self._spawn("sends", MOST_SENDS, self.sender.run, times=4)
-        self._spawn("jobs", 1, self.jobs.run, times=MOST_JOBS)
+        self._spawn("jobs", MOST_JOBS, self.jobs.run, times=1)
         self._tasks.append(asyncio.create_task(self._sweep()))
         telegram = self.channels.get("telegram")
         if isinstance(telegram, TelegramChannel):
@@ -91,6 +94,10 @@ class Runtime:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            await asyncio.wait_for(self.jobs.drain(), JOBS_MAY_TAKE)
+        except TimeoutError:
+            self.jobs.cancel()
         await self.bus.close()
         self.faces.close()
         await self.http.close()
@@ -202,6 +209,7 @@ async def build(settings: Settings) -> Runtime:
         turns=TurnWorker(database, bus, catalogue, nlu, FactsLoader(), executors.records, now, code),
         sender=Sender(database, bus, channels, now),
         jobs=JobWorker(database, bus, executors.jobs, now),
+        work=executors.work,
     )
 
 
@@ -225,7 +233,10 @@ async def _channels(settings: Settings, database: Database, http: HttpClient, ph
         channels["simulator"] = SimulatorChannel(photos)
     if settings.telegram_on:
         channels["telegram"] = TelegramChannel(
-            settings.telegram_token.get_secret_value(), http, settings.telegram_api_url
+            settings.telegram_token.get_secret_value(),
+            http,
+            settings.telegram_api_url,
+            per_second=settings.telegram_per_second,
         )
     if settings.whatsapp_on:
         channels["whatsapp"] = WhatsAppChannel(
@@ -235,9 +246,16 @@ async def _channels(settings: Settings, database: Database, http: HttpClient, ph
             http,
             settings.twilio_api_url,
             settings.public_url,
-            {},
+            await _contents(database),
+            per_second=settings.twilio_per_second,
         )
     return channels
+
+
+async def _contents(database: Database) -> dict[str, str]:
+    """What `perlinsos whatsapp sync` has made; without it choices go out as numbered text."""
+    async with database.read() as connection:
+        return await contents.known(connection)
 
 
 def _media_url(url: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -267,8 +267,13 @@ async def enqueue_selection(connection: AsyncConnection, region: str, now: datet
     return await jobs.add(connection, [selection_job(row_id) for row_id in waiting], now)
 
 
-async def select_many(work: Work, region: str, now: datetime) -> tuple[Counter[str], list[int]]:
-    """Decide every registration that waits for it, here and now; how many came to each outcome, and the chats to ring."""
+async def select_many(
+    work: Work, region: str, now: datetime, progress: Callable[[int], None] | None = None
+) -> tuple[Counter[str], list[int]]:
+    """Decide every registration that waits for it, here and now; how many came to each outcome, and the chats to ring.
+
+    `progress` hears how many more were decided, a page at a time.
+    """
     counts: Counter[str] = Counter()
     chats: list[int] = []
     gate = asyncio.Semaphore(AT_ONCE)
@@ -293,3 +298,5 @@ async def select_many(work: Work, region: str, now: datetime) -> tuple[Counter[s
         ]
         async with work.database.write() as connection:
             chats.extend(await inbox.insert_events(connection, work.database, rows, now))
+        if progress is not None:
+            progress(len(page))

@@ -1,0 +1,1 @@
+"""The commands of `perlinsos`, a file for each family."""
