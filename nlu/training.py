@@ -93,7 +93,7 @@ def fit(documents: Sequence[Blocks], truth: NDArray[np.int64], temperature: floa
 
 
 def _blend(matrix: csr_matrix, truth: NDArray[np.int64]) -> tuple[Floats, Floats]:
-    """Two linear classifiers in one matrix: margins are the better guess, counts the better doubt, the sum beats both.
+    """Two linear classifiers in one matrix: counts know requests best, margins what is out of scope; the sum beats both.
 
     Each is scaled so that its scores on the training texts spread by one, and freed of what is equal for all intents.
     """
