@@ -42,6 +42,8 @@ def serve() -> None:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
 
     async def run() -> None:
+        if settings.sandbox == "on":
+            await migrate_first(settings.database_url)
         runtime = await build(settings)
         config = uvicorn.Config(
             create_app(settings, runtime), host=settings.host, port=settings.port, log_level="warning", access_log=False,
@@ -50,6 +52,15 @@ def serve() -> None:
         await uvicorn.Server(config).serve()
 
     asyncio.run(run())
+
+
+async def migrate_first(url: str) -> None:
+    """A sandbox brings its own schema up; in production that is an operator's deliberate act."""
+    database = Database(url)
+    try:
+        await bring_up(database)
+    finally:
+        await database.close()
 
 
 @app.command()

@@ -16,7 +16,6 @@ from backend.console.pages import add_console
 from backend.console.simulator import add_simulator
 from backend.console.words import Words
 from backend.guide import guide
-from backend.migrate import migrate
 from backend.sandbox.app import SandboxConfig, create_sandbox
 from backend.sandbox.seed import seed_demo, seed_sandbox
 from backend.settings import Settings
@@ -26,12 +25,11 @@ from bot.handlers.webhooks import telegram_routes, whatsapp_routes
 
 
 def create_app(settings: Settings, runtime: Runtime) -> FastAPI:
-    """The whole service on one app; its lifespan migrates a sandbox's database, seeds it, and runs the worker loops."""
+    """The whole service on one app; its lifespan seeds a sandbox and runs the worker loops."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         if settings.sandbox == "on":
-            await migrate(runtime.database)
             await seed_sandbox(runtime.database, now())
         logins = await seed_demo(runtime.database, now()) if settings.demo == "on" else {}
         await runtime.start()

@@ -41,12 +41,14 @@ class Settings(BaseSettings):
     telegram_token: SecretStr = SecretStr("")
     telegram_secret: SecretStr = SecretStr("")
     telegram_api_url: str = "https://api.telegram.org"
+    telegram_per_second: float = 30.0
     telegram_mode: Literal["webhook", "polling", "off"] = "off"
 
     twilio_account_sid: str = ""
     twilio_auth_token: SecretStr = SecretStr("")
     twilio_from: str = ""
     twilio_api_url: str = "https://api.twilio.com"
+    twilio_per_second: float = 80.0
 
     programme: str = "PKH"
     face_processes: int = 1

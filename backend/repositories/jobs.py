@@ -84,14 +84,19 @@ async def claim(connection: AsyncConnection, ids: Sequence[int], now: datetime) 
     return rows
 
 
-async def finish(connection: AsyncConnection, job_id: int, now: datetime, *, error: str | None = None) -> bool:
-    """Close a running job. False when another worker has done so before: then nothing of this run may be written."""
-    result = await connection.execute(
+async def finish(
+    connection: AsyncConnection, job_ids: Sequence[int], now: datetime, *, error: str | None = None
+) -> set[int]:
+    """Close running jobs and empty their data. Which of them were still open: of the others nothing may be written."""
+    if not job_ids:
+        return set()
+    closed = await connection.execute(
         update(JOBS)
-        .where(JOBS.c.id == job_id, JOBS.c.status == "running")
+        .where(JOBS.c.id.in_(job_ids), JOBS.c.status == "running")
         .values(status="failed" if error else "done", error=error and error[:300], finished_at=now, data={})
+        .returning(JOBS.c.id)
     )
-    return result.rowcount == 1
+    return set(closed.scalars())
 
 
 async def try_later(connection: AsyncConnection, job_id: int, cause: str, not_before: datetime) -> None:

@@ -49,7 +49,7 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What came of one try. `status` `queued` with `not_before`: to be tried again."""
+    """What came of one try. `status` `queued` with `not_before`: to be tried again; `tried` False: it never left."""
 
     id: int
     status: str
@@ -57,6 +57,7 @@ class Settled:
     error: str | None = None
     not_before: datetime | None = None
     sent_at: datetime | None = None
+    tried: bool = True
 
 
 async def add(connection: AsyncConnection, drafts: Sequence[Draft], now: datetime) -> None:
@@ -123,6 +124,7 @@ _SETTLE = (
         error=bindparam("new_error"),
         not_before=bindparam("new_not_before"),
         sent_at=bindparam("new_sent_at"),
+        attempts=OUTBOX.c.attempts - bindparam("untried"),
     )
 )
 
@@ -138,6 +140,7 @@ async def settle(connection: AsyncConnection, results: Sequence[Settled]) -> Non
                 "new_error": r.error and r.error[:300],
                 "new_not_before": r.not_before,
                 "new_sent_at": r.sent_at,
+                "untried": 0 if r.tried else 1,
             }
             for r in results
         ]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from backend import crypto
 from backend.bus import Bus
 from backend.db import Database
+from backend.grouping import Grouped
 from backend.repositories import conversations, inbox
 from bot.events import to_json
 from bot.handlers.channel import Inbound
@@ -18,45 +18,23 @@ MOST_CHATS_KNOWN = 200_000
 
 
 class Intake:
-    """`accept` returns once the messages are committed; only then may a webhook answer 2xx.
-
-    While one transaction is under way, what arrives meanwhile is gathered for the next: the group commit costs no delay
-    when it is quiet and grows with the load.
-    """
+    """`accept` returns once the messages are committed; only then may a webhook answer 2xx."""
 
     def __init__(self, database: Database, bus: Bus, now: Callable[[], datetime]) -> None:
         self._database = database
         self._bus = bus
         self._now = now
-        self._waiting: list[tuple[Sequence[Inbound], asyncio.Future[None]]] = []
-        self._flushing: asyncio.Task[None] | None = None
+        self._group: Grouped[Sequence[Inbound]] = Grouped(self._flush, MOST_AT_ONCE)
         self._known: dict[tuple[str, bytes], int] = {}
 
     async def accept(self, inbounds: Sequence[Inbound]) -> None:
         """Store these messages. Raises what the database raised: the provider will then deliver them again."""
-        if not inbounds:
-            return
-        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((inbounds, stored))
-        if self._flushing is None or self._flushing.done():
-            self._flushing = asyncio.create_task(self._flush())
-        await stored
+        if inbounds:
+            await self._group.add(inbounds)
 
-    async def _flush(self) -> None:
-        while self._waiting:
-            batch = self._waiting[:MOST_AT_ONCE]
-            del self._waiting[:MOST_AT_ONCE]
-            try:
-                chats = await self._store([inbound for inbounds, _ in batch for inbound in inbounds])
-            except Exception as error:  # whatever it was, each webhook must hear of it
-                for _, stored in batch:
-                    if not stored.done():
-                        stored.set_exception(error)
-                continue
-            for _, stored in batch:
-                if not stored.done():
-                    stored.set_result(None)
-            await self._bus.ring("turns", chats)
+    async def _flush(self, batch: list[Sequence[Inbound]]) -> None:
+        chats = await self._store([inbound for inbounds in batch for inbound in inbounds])
+        await self._bus.ring("turns", chats)
 
     async def _store(self, inbounds: Sequence[Inbound]) -> list[int]:
         now = self._now()

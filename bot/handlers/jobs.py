@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
@@ -11,6 +12,7 @@ from prometheus_client import Histogram
 
 from backend.bus import Bus
 from backend.db import Database
+from backend.grouping import Grouped
 from backend.repositories import inbox, jobs
 from backend.repositories.jobs import JobRow
 from backend.services.work import Finished, TryLater
@@ -24,11 +26,25 @@ MOST_TRIES = 5
 """Tries of a job that fails by its own fault; one that waits for somebody else is tried for as long as it takes."""
 LONGEST_BACK_OFF = 300.0
 
+MOST_AT_ONCE = 64
+
 Executor = Callable[[JobRow, datetime], Awaitable[Finished]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Closing:
+    """A job and its outcome on the way into the database."""
+
+    job: JobRow
+    finished: Finished
+    error: str | None = None
+
+
 class JobWorker:
-    """`run` finishes, postpones or fails each of the rung jobs; an outcome is an inbox row, so it comes exactly once."""
+    """`run` starts the rung jobs and returns; each finishes, waits or fails by itself, at most `MOST_AT_ONCE` at a time.
+
+    An outcome is an inbox row, so it comes exactly once. Outcomes of many jobs share a transaction.
+    """
 
     def __init__(
         self,
@@ -41,38 +57,66 @@ class JobWorker:
         self._bus = bus
         self._executors = executors
         self._now = now
+        self._running: set[asyncio.Task[None]] = set()
+        self._closing: Grouped[_Closing] = Grouped(self._close_all, MOST_AT_ONCE)
 
     async def run(self, job_ids: Sequence[int]) -> None:
+        while len(self._running) + len(job_ids) > MOST_AT_ONCE and self._running:
+            await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
         async with self._database.write() as connection:
             claimed = await jobs.claim(connection, job_ids, self._now())
-        await asyncio.gather(*(self._run_one(job) for job in claimed))
+        for job in claimed:
+            task = asyncio.create_task(self._run_one(job))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    async def drain(self) -> None:
+        """Wait until nothing is running; what cannot wait that long is cancelled by the caller and found by the sweep."""
+        while self._running:
+            await asyncio.wait(self._running)
+
+    def cancel(self) -> None:
+        for task in self._running:
+            task.cancel()
 
     async def _run_one(self, job: JobRow) -> None:
         started = self._now()
         try:
             finished = await self._executors[job.kind](job, started)
+            await self._closing.add(_Closing(job, finished))
+            SECONDS.labels(job.kind, finished.outcome).observe((self._now() - started).total_seconds())
         except TryLater as wait:
             await self._postpone(job, wait.cause, wait.after)
-            return
         except Exception as error:  # a job's fault is told to its conversation, never lost
             await self._failed(job, error)
-            return
-        await self._close(job, finished)
-        SECONDS.labels(job.kind, finished.outcome).observe((self._now() - started).total_seconds())
 
-    async def _close(self, job: JobRow, finished: Finished, error: str | None = None) -> None:
+    async def _close_all(self, closings: list[_Closing]) -> None:
+        """All in one transaction; where one of them cannot be written, each in its own, so that it stops no other."""
+        try:
+            await self._close(closings)
+        except Exception:
+            if len(closings) == 1:
+                raise
+            for closing in closings:
+                try:
+                    await self._close([closing])
+                except Exception as error:  # this one alone is at fault
+                    await self._failed(closing.job, error)
+
+    async def _close(self, closings: Sequence[_Closing]) -> None:
         now = self._now()
+        new_jobs: list[int] = []
+        arrivals: list[inbox.Arrival] = []
         async with self._database.write() as connection:
-            if not await jobs.finish(connection, job.id, now, error=error):
-                return
-            new_jobs = await finished.write(connection) if finished.write is not None else ()
-            arrivals = [
-                inbox.Arrival(conversation_id, "notice", notice_id, ev.to_json(notice))
-                for conversation_id, notice_id, notice in finished.notices
-            ]
-            if job.conversation_id is not None and job.token:
-                outcome = ev.JobFinished(job.kind, job.token, finished.outcome, finished.data, finished.person_id)
-                arrivals.append(inbox.Arrival(job.conversation_id, "job", str(job.id), ev.to_json(outcome)))
+            open_ids = await jobs.finish(connection, [c.job.id for c in closings if not c.error], now)
+            for closing in closings:
+                if closing.error:
+                    open_ids |= await jobs.finish(connection, [closing.job.id], now, error=closing.error)
+                if closing.job.id not in open_ids:
+                    continue
+                if closing.finished.write is not None:
+                    new_jobs.extend(await closing.finished.write(connection))
+                arrivals.extend(_arrivals(closing))
             chats = await inbox.insert_events(connection, self._database, arrivals, now)
         await self._bus.ring("turns", chats)
         await self._bus.ring("jobs", new_jobs)
@@ -86,9 +130,27 @@ class JobWorker:
 
     async def _failed(self, job: JobRow, error: Exception) -> None:
         log.error(
-            "job_failed", job=job.id, kind=job.kind, cause=type(error).__name__, where=where(error), attempt=job.attempts
+            "job_failed",
+            job=job.id,
+            kind=job.kind,
+            cause=type(error).__name__,
+            where=where(error),
+            attempt=job.attempts,
         )
         if job.attempts + 1 < MOST_TRIES:
             await self._postpone(job, type(error).__name__, None)
         else:
-            await self._close(job, Finished("failed"), error=type(error).__name__)
+            await self._close([_Closing(job, Finished("failed"), type(error).__name__)])
+
+
+def _arrivals(closing: _Closing) -> list[inbox.Arrival]:
+    """The outcome for the conversation that asked, and the news for others."""
+    job, finished = closing.job, closing.finished
+    arrivals = [
+        inbox.Arrival(conversation_id, "notice", notice_id, ev.to_json(notice))
+        for conversation_id, notice_id, notice in finished.notices
+    ]
+    if job.conversation_id is not None and job.token:
+        outcome = ev.JobFinished(job.kind, job.token, finished.outcome, finished.data, finished.person_id)
+        arrivals.append(inbox.Arrival(job.conversation_id, "job", str(job.id), ev.to_json(outcome)))
+    return arrivals

@@ -25,10 +25,15 @@ SENT = Counter("perlinsos_sends_total", "Tries to send, by what came of them", [
 WINDOW = timedelta(hours=24)
 MOST_ATTEMPTS = 8
 LONGEST_BACK_OFF = 60.0
+LONGEST_WAIT = 5.0
+"""Seconds that a claimed message may wait for its turn; far below the time after which it would count as unknown."""
 
 
 class Pace:
-    """A token clock per channel: `wait` says how many seconds one more message must wait, and reserves its place."""
+    """A token clock per channel: `wait` says how many seconds one more message must wait.
+
+    A place is reserved only for a wait that the sender will sit out (`LONGEST_WAIT`).
+    """
 
     def __init__(self, per_second: float) -> None:
         self._step = 1.0 / per_second
@@ -36,7 +41,8 @@ class Pace:
 
     def wait(self, now: float) -> float:
         start = max(self._next, now)
-        self._next = start + self._step
+        if start - now <= LONGEST_WAIT:
+            self._next = start + self._step
         return start - now
 
     def hold(self, until: float) -> None:
@@ -97,6 +103,9 @@ class Sender:
             return Settled(message.id, "cancelled", error="unreachable")
         pace = self._paces[message.channel]
         wait = pace.wait(self._now().timestamp())
+        if wait > LONGEST_WAIT:
+            later = self._now() + timedelta(seconds=wait)
+            return Settled(message.id, "queued", not_before=later, tried=False)
         if wait > 0:
             await asyncio.sleep(wait)
         try:

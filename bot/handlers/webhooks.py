@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import orjson
 import structlog
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import ORJSONResponse
+from fastapi.responses import JSONResponse
 from prometheus_client import Counter, Histogram
 
 from backend.db import Database
@@ -49,7 +49,7 @@ def telegram_routes(intake: Intake, secret: str) -> APIRouter:
             await intake.accept(telegram_updates.parse_update(update))
             RECEIVED.labels("telegram", "accepted").inc()
             answer = telegram_updates.callback_answer(update)
-            return ORJSONResponse(answer) if answer else Response(status_code=200)
+            return JSONResponse(answer) if answer else Response(status_code=200)
 
     return router
 
