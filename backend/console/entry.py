@@ -114,7 +114,8 @@ def _own_path(wanted: str) -> str:
     """Where to go after the login: a page of the console, never another site."""
     parts = urlsplit(wanted)
     own = not parts.scheme and not parts.netloc and (parts.path == "/console" or parts.path.startswith("/console/"))
-    return wanted if own and "\\" not in wanted and parts.path != LOGIN else "/console"
+    plain = "\\" not in wanted and ".." not in wanted
+    return wanted if own and plain and parts.path != LOGIN else "/console"
 
 
 async def _evidence(desk: Desk, officer: Officer, photo_id: int) -> Response:

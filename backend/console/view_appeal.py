@@ -112,8 +112,9 @@ def _reason(desk: Desk, case: Case, reason: Mapping[str, Any]) -> None:
             chip(words("not_mine" if reason["code"] in case.appeal.not_mine else "contested"), "received")
         if reason["kind"] == "against":
             ui.label(texts(f"{reason['code']}.against", **_params(reason)))
+        title = texts(f"{reason['code']}.short") if reason["kind"] == "against" else str(reason["datum"])
         with ui.element("div").classes("c-facts"):
-            _fact(words("datum"), str(reason["datum"]))
+            _fact(words("datum"), title)
             _fact(words("value"), _plain(reason["value"]))
             _fact(words("limit"), _plain(reason["limit"]))
             _fact(words("owner"), str(reason["owner"]))
@@ -210,7 +211,7 @@ class Acts:
         with ui.dialog() as dialog, ui.card().classes("c-dialog"):
             heading(words("decide"), 2)
             outcome = ui.radio({name: words(f"verdict_{name}") for name in APPEAL_OUTCOMES}, value=self.chosen)
-            outcome.props("dense").on_value_change(lambda event: setattr(self, "chosen", event.value))
+            outcome.on_value_change(lambda event: setattr(self, "chosen", event.value))
             with ui.element("div").bind_visibility_from(outcome, "value", value="partly"):
                 ui.label(words("accepted_hint")).classes("c-small")
                 for code in self.case.contested:

@@ -65,7 +65,7 @@ def _funnel(desk: Desk, found: Overview) -> None:
 def _chart(title: str, options: dict[str, Any]) -> None:
     with ui.element("section").classes("c-card"):
         ui.label(title).classes("c-soft")
-        ui.echart(options, renderer="svg").classes("c-chart")
+        ui.echart({"animation": False, **options}, renderer="svg").classes("c-chart")
 
 
 def _outcomes(desk: Desk, counts: Sequence[Count]) -> dict[str, Any]:

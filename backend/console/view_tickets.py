@@ -27,7 +27,7 @@ async def build(desk: Desk, officer: Officer, query: Mapping[str, str]) -> None:
         filters = Filters(regions=officer.regions(), status="open")
         rows = await listing.tickets(connection, filters, page_of(query))
     with frame(desk, officer, "tickets"):
-        heading(words("page_tickets"))
+        heading(words("waiting_citizens"))
         ui.label(words("tickets_hint")).classes("c-small")
         if not rows:
             ui.label(words("no_tickets")).classes("c-card c-soft")

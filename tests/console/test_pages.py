@@ -66,7 +66,7 @@ async def test_a_reviewer_takes_up_an_appeal_and_decides_it(console: Console, br
 
 async def test_a_waiting_citizen_gets_an_answer(console: Console, browser: Browser) -> None:
     page = await log_in(browser, console, "reviewer")
-    await page.get_by_role("link", name="Menunggu petugas").click()
+    await page.get_by_role("link", name="Tiket").click()
     await page.get_by_text("Kapan hasilnya?").wait_for()
     await shot(page, "tickets-wide")
     await page.get_by_text("TKT-7K2M-93").click()
