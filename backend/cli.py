@@ -16,6 +16,7 @@ from backend.commands.common import load_settings, out, with_database
 from backend.commands.nlu import nlu_app
 from backend.commands.selection import select
 from backend.commands.whatsapp import whatsapp_app
+from backend.db import Database
 from backend.migrate import drift
 from backend.migrate import migrate as bring_up
 from backend.worker import build

@@ -25,7 +25,7 @@ PASSWORDS = PasswordHash.recommended()
 
 async def seed_sandbox(database: Database, now: datetime) -> None:
     """Regions and PKH records of the sandbox's residents; what is there already stays."""
-    with (files("backend.sandbox") / "regions.csv").open(encoding="utf-8", newline="") as file:
+    with (files("backend.sandbox") / "regions.csv").open(encoding="utf-8") as file:
         regions = [{"code": row["code"], "name": row["name"]} for row in csv.DictReader(file)]
     known = [
         {
