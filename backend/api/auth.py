@@ -75,6 +75,7 @@ RULES: Mapping[str, Rule] = {
     "list_people": Rule(READERS),
     "search_people": Rule(ALL),
     "read_person": Rule(READERS),
+    "verify_person": Rule(OFFICERS),
     "read_stats": Rule(READERS),
     "list_audit_events": Rule(ADMIN | {KeyRole.READER}, everywhere=True),
 }

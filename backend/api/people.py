@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from backend.api.auth import Authorised, Parts
+from backend.api.auth import Authorised, Caller, Parts, Services
 from backend.api.paging import Cursor, Limit, Listed, Region, Since, Until, cut, filters, page
 from backend.api.problems import missing
 from backend.api.schemas import People, PersonSearch, PersonShown
 from backend.api.types import Id
 from backend.repositories import audit, listing
 from backend.repositories.people import nik_hash
+from backend.services.identity import verify_in_person
 
 router = APIRouter(prefix="/api/v1/people", tags=["people"])
 
@@ -42,6 +43,23 @@ async def search_people(given: PersonSearch, parts: Parts, caller: Authorised) -
 
 @router.get("/{person_id}", summary="One person, masked")
 async def read_person(person_id: Id, parts: Parts, caller: Authorised) -> PersonShown:
+    return await _read(parts, caller, person_id)
+
+
+@router.post("/{person_id}/verify-in-person", summary="An officer has seen the person and their KTP")
+async def verify_person(person_id: Id, parts: Parts, caller: Authorised) -> PersonShown:
+    """For those whose face cannot be compared: the highest level, and what waited for it goes to the selection."""
+    await _read(parts, caller, person_id)
+    try:
+        async with parts.database.write() as connection:
+            queued = await verify_in_person(connection, parts.database, person_id, caller.actor, parts.now())
+    except LookupError:
+        raise missing("person") from None
+    await parts.bus.ring("jobs", queued)
+    return await _read(parts, caller, person_id)
+
+
+async def _read(parts: Services, caller: Caller, person_id: int) -> PersonShown:
     wanted = listing.Filters(regions=caller.regions(), ids=(person_id,))
     async with parts.database.read() as connection:
         rows = await listing.people(connection, wanted, listing.Page(1))

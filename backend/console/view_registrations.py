@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nicegui import ui
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.console.frame import chip, choose, frame, heading, pager, table
+from backend.console.frame import act, chip, choose, frame, heading, pager, table
 from backend.console.queries import OUTCOMES, REGISTRATION_STATUSES, address, page_of, registration_filters
 from backend.console.sessions import Desk, Officer
 from backend.console.view_overview import regencies
 from backend.domain.regions import name_of
 from backend.repositories import listing, regions
 from backend.repositories.listing import ListedRegistration
+from backend.repositories.registrations import WAITING_IDENTITY
+from backend.services.identity import verify_in_person
+from backend.services.review import Rung
 
 PATH = "/console/registrations"
 COLUMNS = "120px 1.3fr 170px 1.2fr 150px 150px"
@@ -59,6 +63,33 @@ def _row(desk: Desk, officer: Officer, one: ListedRegistration, names: Mapping[s
         ui.label(officer.shown(one.name))
         ui.label(one.nik).classes("c-soft")
         ui.label(name_of(one.region_code, names) or one.region_code)
-        chip(words(f"status_{one.status}"), one.status)
+        if one.status == WAITING_IDENTITY and officer.decides:
+            ui.button(words("seen_in_person"), on_click=lambda: _seen(desk, officer, one)).props(
+                "outline no-caps dense"
+            )
+        else:
+            chip(words(f"status_{one.status}"), one.status)
         if one.outcome:
             chip(words(f"outcome_{one.outcome}"), one.outcome)
+
+
+def _seen(desk: Desk, officer: Officer, one: ListedRegistration) -> None:
+    """The way for those whose face cannot be compared: the officer vouches, and is asked once whether it is so."""
+    words = desk.words
+    with ui.dialog() as dialog, ui.card().classes("c-dialog"):
+        heading(words("seen_in_person"), 2)
+        ui.label(words("seen_hint", name=officer.shown(one.name), number=one.number))
+
+        async def vouch() -> None:
+            dialog.close()
+            if await act(desk, officer, verified):
+                ui.navigate.reload()
+
+        with ui.row().classes("justify-end w-full"):
+            ui.button(words("back"), on_click=dialog.close).props("flat no-caps")
+            ui.button(words("yes_seen"), on_click=vouch).props("no-caps unelevated")
+    dialog.open()
+
+    async def verified(connection: AsyncConnection, who: Officer) -> Rung:
+        queued = await verify_in_person(connection, desk.database, one.person_id, who.login, desk.now())
+        return Rung(jobs=queued)

@@ -34,6 +34,7 @@ MATRIX = {
     "list_people": "admin reviewer reader",
     "search_people": "admin reviewer reader portal",
     "read_person": "admin reviewer reader",
+    "verify_person": "admin reviewer",
     "read_stats": "admin reviewer reader",
     "list_audit_events": "admin reader",
 }

@@ -96,6 +96,17 @@ async def test_a_registration_of_somebody_unproven_waits_for_their_face(api: Api
     assert level == "none"
 
 
+async def test_an_officer_who_saw_the_person_lets_their_registration_go_on(api: Api, database: Database) -> None:
+    made = (await (await api.call("portal")).post("/registrations", json=new_registration())).json()
+    path = f"/people/{made['person_id']}/verify-in-person"
+    assert (await (await api.call("reviewer", "64.71")).post(path)).status_code == 404
+    seen = await (await api.call("reviewer", "35.10")).post(path)
+    assert (seen.status_code, seen.json()["level"]) == (200, "in_person")
+    assert len(api.bus.waiting("jobs")) == 1
+    read = await (await api.call("reader")).get(f"/registrations/{made['id']}")
+    assert read.json()["status"] == "submitted"
+
+
 async def test_a_registration_that_breaks_a_rule_is_refused_and_the_value_not_repeated(api: Api, world: World) -> None:
     portal = await api.call("portal")
     no_consent = await portal.post("/registrations", json=new_registration(consents=["data_access"]))

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Browser, Page
 from sqlalchemy import select
 
-from backend.models import Appeal, AuditEvent, Inbox, Ticket, table
+from backend.models import Appeal, AuditEvent, Inbox, Person, Registration, Ticket, table
 from tests.console.conftest import Console, log_in
 
 SHOTS = os.environ.get("CONSOLE_SCREENSHOTS", "")
@@ -82,3 +82,22 @@ async def test_a_waiting_citizen_gets_an_answer(console: Console, browser: Brows
         status = (await connection.execute(select(table(Ticket).c.status))).scalar_one()
     assert (event["which"], event["data"]["text"]) == ("officer", "Besok pagi kami periksa, Pak.")
     assert status == "answered"
+
+
+async def test_an_officer_vouches_for_somebody_whom_they_saw(console: Console, browser: Browser) -> None:
+    siti = table(Registration).c.person_id == console.world.siti
+    async with console.database.write() as connection:
+        await connection.execute(table(Registration).update().where(siti).values(status="waiting_identity"))
+    page = await log_in(browser, console, "reviewer", narrow=True)
+    await page.goto(f"{console.url}/console/registrations?status=waiting_identity")
+    await page.get_by_role("button", name="Sudah bertemu langsung").click()
+    await page.get_by_text("Anda sudah bertemu Siti Aminah (PRL-7K2M-92)").wait_for()
+    await shot(page, "vouch-narrow")
+    await page.get_by_role("button", name="Ya, sudah cocok").click()
+    await page.get_by_text("Tidak ada pendaftaran yang cocok.").wait_for()
+    async with console.database.read() as connection:
+        status = (await connection.execute(select(table(Registration).c.status).where(siti))).scalar_one()
+        level = (
+            await connection.execute(select(table(Person).c.level).where(table(Person).c.id == console.world.siti))
+        ).scalar_one()
+    assert (status, level) == ("submitted", "in_person")
