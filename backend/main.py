@@ -62,7 +62,13 @@ def create_app(settings: Settings, runtime: Runtime) -> FastAPI:
     if settings.sandbox == "on":
         _add_sandbox(app, settings, runtime, words)
     add_console(app, runtime.database, runtime.bus, runtime.photos, words, now)
-    ui.run_with(app, storage_secret=crypto.ring().derive("console").hex(), title="Perlinsos", language="id")
+    ui.run_with(
+        app,
+        storage_secret=crypto.ring().derive("console").hex(),
+        session_middleware_kwargs={"https_only": settings.public_url.startswith("https:"), "same_site": "lax"},
+        title="Perlinsos",
+        language="id",
+    )
     return app
 
 

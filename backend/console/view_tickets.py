@@ -8,7 +8,7 @@ from typing import Any
 from nicegui import ui
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.console.frame import act, chip, frame, heading, row, table
+from backend.console.frame import act, chip, frame, heading, pager, row, table
 from backend.console.queries import page_of
 from backend.console.sessions import Desk, Officer
 from backend.repositories import audit, chats, listing
@@ -25,6 +25,7 @@ async def build(desk: Desk, officer: Officer, query: Mapping[str, str]) -> None:
     words = desk.words
     async with desk.database.read() as connection:
         filters = Filters(regions=officer.regions(), status="open")
+        count = await listing.count_tickets(connection, filters)
         rows = await listing.tickets(connection, filters, page_of(query))
     with frame(desk, officer, "tickets"):
         heading(words("waiting_citizens"))
@@ -36,6 +37,7 @@ async def build(desk: Desk, officer: Officer, query: Mapping[str, str]) -> None:
         with table(COLUMNS, heads):
             for one in rows:
                 _row(desk, officer, one)
+        pager(desk, PATH, query, count)
 
 
 def _row(desk: Desk, officer: Officer, one: ListedTicket) -> None:

@@ -226,24 +226,25 @@ def _of_appeals(statement: Rows, filters: Filters) -> Rows:
 
 async def tickets(connection: AsyncConnection, filters: Filters, page: Page) -> list[ListedTicket]:
     """Tickets, the longest waiting first: they are worked off in this order."""
-    joined = TICKETS.outerjoin(PEOPLE, _P.id == _T.person_id).outerjoin(CHATS, _C.id == _T.conversation_id)
-    statement: Rows = (
-        select(
-            _T.id, _T.number, _T.conversation_id, _C.channel, _T.person_id, _P.name, _P.region_code, _T.kind, _T.text,
-            _T.status, _T.created_at, _T.due_at,
-        )
-        .select_from(joined)
-        .where(*_where(filters, _P.region_code, _T.created_at, _T.id))
-        .order_by(_T.id)
-        .limit(page.most)
-        .offset(page.skip)
+    statement: Rows = select(
+        _T.id, _T.number, _T.conversation_id, _C.channel, _T.person_id, _P.name, _P.region_code, _T.kind, _T.text,
+        _T.status, _T.created_at, _T.due_at,
     )  # fmt: skip
-    if filters.status:
-        statement = statement.where(_T.status == filters.status)
-    found = await _rows(connection, statement)
-    return [
-        ListedTicket(*row[:5], *_words(row[5:9]), *row[9:]) for row in found
-    ]  # fmt: skip
+    ordered = _of_tickets(statement, filters).order_by(_T.id).limit(page.most).offset(page.skip)
+    found = await _rows(connection, ordered)
+    return [ListedTicket(*row[:5], *_words(row[5:9]), *row[9:]) for row in found]
+
+
+async def count_tickets(connection: AsyncConnection, filters: Filters) -> int:
+    found = await connection.execute(_of_tickets(select(func.count(_T.id)), filters))
+    return int(found.scalar_one())
+
+
+def _of_tickets(statement: Rows, filters: Filters) -> Rows:
+    joined = TICKETS.outerjoin(PEOPLE, _P.id == _T.person_id).outerjoin(CHATS, _C.id == _T.conversation_id)
+    where = _where(filters, _P.region_code, _T.created_at, _T.id)
+    where += [_T.status == filters.status] if filters.status else []
+    return statement.select_from(joined).where(*where)
 
 
 async def conversations(connection: AsyncConnection, filters: Filters, page: Page) -> list[ListedConversation]:

@@ -11,10 +11,10 @@ from sqlalchemy import ColumnElement, Select, case, cast, func, select
 from sqlalchemy import Date as SqlDate
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.models import Appeal, Decision, Registration, Ticket, table
+from backend.models import Appeal, Decision, Person, Registration, Ticket, table
 from backend.repositories.registrations import in_region
 
-_R, _D, _A, _T = (table(model).c for model in (Registration, Decision, Appeal, Ticket))
+_R, _D, _A, _T, _P = (table(model).c for model in (Registration, Decision, Appeal, Ticket, Person))
 REGENCY_LENGTH = 5
 """Characters of a code such as "35.10"."""
 
@@ -72,14 +72,17 @@ async def overview(
         told=int((await connection.execute(told)).scalar_one()),
         appeals=await _counts(connection, _by(_A.status, appealed)),
         appeal_outcomes=await _counts(connection, _by(_A.outcome, appealed, _A.outcome.is_not(None))),
-        open_tickets=await _open_tickets(connection),
+        open_tickets=await _open_tickets(connection, regions),
         by_region=await _counts(connection, _by(regency, *where)),
         by_day=await _counts(connection, _by(_day(connection, _R.created_at), *where)),
     )
 
 
-async def _open_tickets(connection: AsyncConnection) -> int:
-    found = await connection.execute(select(func.count()).where(_T.status == "open"))
+async def _open_tickets(connection: AsyncConnection, regions: tuple[str, ...]) -> int:
+    """In a region those of its people; a ticket of nobody proven lies in none."""
+    joined = table(Ticket).outerjoin(table(Person), _P.id == _T.person_id)
+    where = [in_region(_P.region_code, code) for code in regions if code]
+    found = await connection.execute(select(func.count(_T.id)).select_from(joined).where(_T.status == "open", *where))
     return int(found.scalar_one())
 
 
