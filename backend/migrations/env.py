@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
 from sqlalchemy import LargeBinary
@@ -11,7 +11,7 @@ from backend.crypto import Sealed
 from backend.models import Base, Utc
 
 
-def render_item(kind: str, item: Any, autogen: Any) -> str | bool:
+def render_item(kind: str, item: Any, autogen: Any) -> str | Literal[False]:
     """Sealed columns and moments as plain types: a migration must not change when the code around it does."""
     if kind == "type" and isinstance(item, Sealed):
         return "sa.LargeBinary()"

@@ -25,7 +25,7 @@ class User(Protocol):
 
     async def sends_photo(self, data: bytes) -> Any: ...
 
-    async def hears(self, timeout: float = PATIENCE_S) -> Any: ...
+    async def hears(self, timeout: float = PATIENCE_S) -> Any: ...  # noqa: ASYNC109 - a test's patience
 
 
 @dataclass
@@ -71,7 +71,7 @@ class Citizen:
     async def registers(self, face: str = "collins") -> str:
         """The whole registration of somebody with an active IKD; the number."""
         await self.identifies()
-        await self.shows_face(FRONT[face], TURNED[face], "sudah cocok", "Siapa saja")  # type: ignore[index]
+        await self.shows_face(FRONT[face], TURNED[face], "sudah cocok", "Siapa saja")
         await self.says("3", "rekening")
         await self.says("BRI 1234 5678 9012 345", "mengabari")
         await self.says("1", "ringkasan", self.resident.name)

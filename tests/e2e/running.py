@@ -73,6 +73,14 @@ class Service:
                 self._process.kill()
                 self._process.wait(timeout=10)
 
+    def command(self, *arguments: str) -> str:
+        """What `perlinsos …` prints with this installation's settings."""
+        done = subprocess.run(
+            [sys.executable, "-m", "backend.cli", *arguments],
+            cwd=ROOT, env=self.environment, capture_output=True, text=True, check=True, timeout=60,
+        )  # fmt: skip
+        return done.stdout
+
     def __enter__(self) -> Service:
         self.start()
         return self

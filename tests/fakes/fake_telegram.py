@@ -74,6 +74,8 @@ class FakeTelegram:
         self._links: dict[str, str] = {}
         self._webhook = ""
         self._secret = ""
+        self._pointed = False
+        self.registered = ""
         self._waiting: list[dict[str, Any]] = []
         self._news = asyncio.Event()
         self._now = 1_795_311_000.0
@@ -108,7 +110,12 @@ class FakeTelegram:
         return self._chats[chat].user
 
     def point_at(self, base_url: str, secret: str, path: str = WEBHOOK_PATH) -> None:
-        """Post updates there, as after setWebhook. Without this they wait for getUpdates."""
+        """Post updates there, as after setWebhook. Without this they wait for getUpdates.
+
+        A webhook that the service registers afterwards has a public address that leads nowhere here: it is only noted
+        in `registered`.
+        """
+        self._pointed = True
         self._webhook, self._secret = f"{base_url.rstrip('/')}{path}", secret
 
     def fails(
@@ -264,7 +271,9 @@ class FakeTelegram:
         url = str(parameters.get("url", ""))
         if not url.startswith("https://"):
             raise Refused(400, "Bad Request: bad webhook: An HTTPS URL must be provided for webhook")
-        self._webhook, self._secret = url, str(parameters.get("secret_token", ""))
+        self.registered = url
+        if not self._pointed:
+            self._webhook, self._secret = url, str(parameters.get("secret_token", ""))
         return True
 
     async def _delete_webhook(self, parameters: dict[str, Any]) -> bool:

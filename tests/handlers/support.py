@@ -74,12 +74,14 @@ class Recording:
         raise NotImplementedError
 
 
-def records(database: Database) -> dict[str, RecordExecutor]:
+def records() -> dict[str, RecordExecutor]:
     """The real executors of records; no job runs here."""
     terms = Terms(programme="PKH", auto_select=True)
 
     def bound(function: RecordFunction) -> RecordExecutor:
-        async def execute(connection: AsyncConnection, _: Database, items: Sequence[RecordItem]) -> Sequence[int]:
+        async def execute(
+            connection: AsyncConnection, database: Database, items: Sequence[RecordItem]
+        ) -> Sequence[int]:
             return await function(connection, database, terms, items)
 
         return execute
@@ -104,7 +106,7 @@ class Bench:
             CATALOGUE,
             self.nlu,
             FactsLoader(),
-            records(database),
+            records(),
             self.clock,
             lambda: f"A{next(codes):05}",
         )

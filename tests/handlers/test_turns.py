@@ -9,8 +9,10 @@ from sqlalchemy import event, select, update
 
 from backend.db import Database
 from bot.effects import Say
-from bot.events import Choice, PhotoRef, Photos, Started, Timeout, to_json
+from bot.events import Choice, Event, PhotoRef, Photos, Started, Text, Timeout, to_json
 from bot.handlers.turns import TurnWorker
+from bot.session import Session
+from bot.texts import Catalogue
 from tests.handlers.support import CHATS, INBOX, OUTBOX, Bench
 
 
@@ -67,14 +69,14 @@ async def test_a_poison_message_stops_only_its_own_chat_and_is_set_aside_with_it
 ) -> None:
     await bench.arrives("bad", "racun")
     await bench.arrives("good", Started())
-    resolve = bench.turns._catalogue.resolve
+    resolve = Catalogue.resolve
 
-    def breaks(event, session, language="id"):  # type: ignore[no-untyped-def]
-        if getattr(event, "text", "") == "racun":
+    def breaks(catalogue: Catalogue, event: Event, session: Session, language: str = "id") -> Event:
+        if isinstance(event, Text) and event.text == "racun":
             raise RuntimeError("3510164503870001")
-        return resolve(event, session, language)
+        return resolve(catalogue, event, session, language)
 
-    monkeypatch.setattr(type(bench.turns._catalogue), "resolve", lambda self, *a: breaks(*a))
+    monkeypatch.setattr(Catalogue, "resolve", breaks)
     chats = await bench.rung("turns")
     for _ in range(3):
         await bench.turns.run(chats)
