@@ -75,7 +75,7 @@ class Page:
         self.address = address
         self.shown: set[int] = set()
         self.messages: ui.column
-        self.typing: ui.element
+        self.start: ui.button | None = None
 
     async def build(self) -> None:
         ui.colors(primary="#0b5c4b")
@@ -90,8 +90,19 @@ class Page:
             with ui.element("section").classes("sim-stored").props("id=stored"):
                 parts.stored(self.words, self._stored)
             parts.tabs(self.words)
-        for message in await simulation.history(self.simulated.database, self.address):
+        earlier = await simulation.history(self.simulated.database, self.address)
+        if not earlier:
+            with self.messages:
+                self.start = (
+                    ui.button(self.words("begin"), on_click=self._begin)
+                    .props("no-caps unelevated")
+                    .classes("sim-begin")
+                )
+        for message in earlier:
             self._bubble(message.mine, message.text, message.photos, message.buttons, message.outgoing_id)
+
+    async def _begin(self) -> None:
+        await self.simulated.send(self.address, channel.spoken("/start"))
 
     def _phone(self) -> None:
         with ui.element("header").classes("sim-head"):
@@ -192,6 +203,9 @@ class Page:
     ) -> None:
         if outgoing_id:
             self.shown.add(outgoing_id)
+        if self.start is not None:
+            self.start.delete()
+            self.start = None
         with self.messages:
             parts.bubble(mine, text, photos, buttons, self)
         ui.run_javascript(parts.SCROLL_JS)

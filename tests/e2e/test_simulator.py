@@ -192,7 +192,8 @@ async def test_wahyuni_confirms_what_is_known(service: Service) -> None:
 
 async def test_a_reload_keeps_the_chat_and_a_new_chat_is_empty(service: Service) -> None:
     async with simulator(service.url, DESK) as page:
-        await page.says("halo", "Mau mulai dari mana")
+        await page.page.get_by_role("button", name="Mulai").click()
+        await page.hears("Mau mulai dari mana")
         await page.page.reload()
         page.read = 0
         await page.hears("Mau mulai dari mana")
