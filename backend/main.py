@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi_offline import FastAPIOffline
 from nicegui import ui
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
@@ -37,12 +38,13 @@ def create_app(settings: Settings, runtime: Runtime) -> FastAPI:
         yield
         await runtime.stop()
 
-    app = FastAPI(
+    app = FastAPIOffline(  # FastAPI whose page of the API brings its parts along: an office may have no other network
         title="Perlinsos",
         version="1",
         lifespan=lifespan,
         docs_url="/docs",
         redoc_url=None,
+        static_url="/docs-parts",
     )
     _add_operations(app, runtime)
     app.include_router(telegram_routes(runtime.intake, settings.telegram_secret.get_secret_value()))
