@@ -12,7 +12,7 @@ from typing import Any
 from backend.domain.appeals import answer_due
 from backend.domain.delegation import FRESH
 from backend.domain.numbers import appeal_number
-from bot.dialogs.case import (
+from bot.case import (
     ONGOING,
     appeal_of,
     appeal_options,

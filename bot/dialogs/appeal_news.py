@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.dialogs.case import ONGOING, appeal_options, appeal_state, owner
+from bot.case import ONGOING, appeal_options, appeal_state, owner
 from bot.effects import Record, Say
 from bot.facts import AppealFacts
 from bot.prompts import Ask, Call, Dialog, Entered, Next, Scene, Step, done, go, option, switch

@@ -9,7 +9,7 @@ from typing import Any
 
 from backend.domain.consents import TEXT_VERSIONS, Purpose
 from backend.domain.names import mask_name
-from bot.dialogs.case import owner
+from bot.case import owner
 from bot.effects import Command, Option, Record, Say
 from bot.events import JobFinished
 from bot.facts import PersonFacts

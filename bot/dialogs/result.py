@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.dialogs.case import against_lines, called, may_still_appeal, of_kind, owner
+from bot.case import against_lines, called, may_still_appeal, of_kind, owner
 from bot.effects import Record, Say
 from bot.facts import DecisionFacts
 from bot.prompts import Ask, Call, Dialog, Entered, Next, Scene, Step, done, go, option

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bot.dialogs.case import appeal_of, appeal_options, appeal_state, of_kind, owner, short
+from bot.case import appeal_of, appeal_options, appeal_state, of_kind, owner, short
 from bot.effects import Option, Say
 from bot.facts import DecisionFacts, ReasonFacts
 from bot.prompts import NO, YES, Ask, Call, Dialog, Entered, Next, Scene, Step, done, go, option, switch

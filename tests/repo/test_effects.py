@@ -22,7 +22,7 @@ _LAST_QUESTION = 9_999_999
 def _kinds(name: str) -> set[str]:
     """The kinds of all `Record(…)` or `Command(…)` of the conversation. One that is not written out fails here."""
     found: set[str] = set()
-    for path, module in source.modules("bot/dialogs", "bot/engine.py", "bot/answers.py"):
+    for path, module in source.modules("bot/dialogs", "bot/engine.py", "bot/walk.py", "bot/answers.py"):
         for call in source.calls(module, name):
             kind = source.constant(call.args[0]) if call.args else None
             assert kind is not None, f"{path.name}:{call.lineno}: the kind of a {name} must be written out"
@@ -50,7 +50,7 @@ def test_nobody_waits_for_work_that_nothing_asks_for() -> None:
 
 
 def test_what_a_dialog_opens_exists() -> None:
-    for path, module in source.modules("bot/dialogs", "bot/engine.py", "bot/answers.py"):
+    for path, module in source.modules("bot/dialogs", "bot/engine.py", "bot/walk.py", "bot/answers.py"):
         for name in ("Call", "switch"):
             for call in source.calls(module, name):
                 opened = source.constant(call.args[0]) if call.args else None

@@ -1,4 +1,4 @@
-"""What several dialogs say about one person's own case. Not a dialog."""
+"""What several dialogs say about one person's own case: whose it is, its reasons, the state of an appeal."""
 
 from __future__ import annotations
 

@@ -1,0 +1,266 @@
+"""The walk through the dialogs within one turn: carries out what a step decided, and enters whatever then lies on top.
+
+The engine says what an event means; here is how dialogs are opened, called, interrupted, come back to and finished. Pure
+like the engine, and bound to one turn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot import events as ev
+from bot.dialogs import DIALOGS, MENU
+from bot.effects import Command, Option, Record, Reply, Say
+from bot.facts import Facts
+from bot.prompts import Ask, Call, Entered, Next, Retry, Scene, Step, Wait
+from bot.session import Asked, Frame, Session
+
+SLOW_AFTER = timedelta(seconds=6)
+OFFER_HUMAN_AFTER = 3
+MOST_HOPS = 40
+
+
+class Walk:
+    """One turn's way through the dialogs, and what it gathers: sentences, records, commands. Lives no longer than a turn."""
+
+    def __init__(self, session: Session, facts: Facts, now: datetime) -> None:
+        self.session = session
+        self.facts = facts
+        self.now = now
+        self.says: list[Say] = []
+        self.records: list[Record] = []
+        self.commands: list[Command] = []
+        self.forget = False
+        self._options: tuple[Option, ...] = ()
+        self._opened_now: set[str] = set()
+        self._hops = 0
+        self._asking = False
+        self._sex = ""
+
+    def replies(self) -> tuple[Reply, ...]:
+        """The one message of this turn, if anything was said."""
+        self._note_sex()
+        if not self.says:
+            return ()
+        asked = self.session.asked
+        return (Reply(tuple(self.says), self._options, asked.number if asked else 0, self._sex),)
+
+    # --- moving --------------------------------------------------------------------------------------------------
+
+    def apply(self, following: Next) -> None:
+        """Carry out what a step has decided, then enter whatever lies on top."""
+        frame = self.session.top
+        assert frame is not None  # noqa: S101 - only a step of an open dialog decides
+        self.says.extend(following.says)
+        sent = self._do(following)
+        if following.finished:
+            self._finish(frame, following)
+            return
+        if following.to is not None:
+            if following.to not in self.step(frame).to:
+                raise ValueError(f"{frame.dialog}.{frame.step} leads to {following.to}, which it does not declare")
+            frame = replace(frame, step=following.to)
+        self.session = self.session.with_top(replace(frame.put(following.put), sent={**frame.sent, **sent}))
+        if following.open is not None:
+            self.open(following.open)
+        elif self._asking or not following.silent:
+            self.reenter()
+
+    def _do(self, following: Next) -> dict[str, Any]:
+        """Ask for what the step wants done; the tokens of its commands, each with the command's note."""
+        sent: dict[str, Any] = {}
+        for effect in following.does:
+            if isinstance(effect, Record):
+                self.records.append(effect)
+            else:
+                command = self._tokened(effect)
+                self.commands.append(command)
+                sent[command.token] = command.note
+        if following.bind and self.facts.person is not None:
+            self.session = replace(self.session, person_id=self.facts.person.id, proven_at=self.now)
+        if following.forget:
+            self.session = replace(self.session, person_id=None, proven_at=None)
+        return sent
+
+    def _tokened(self, command: Command) -> Command:
+        number = self.session.commands + 1
+        self.session = replace(self.session, commands=number)
+        return replace(command, token=str(number))
+
+    def _finish(self, frame: Frame, following: Next) -> None:
+        self._note_sex()
+        stack = self.session.stack[:-1]
+        if following.drop:
+            stack = _without_group(stack)
+        if following.open is not None and not frame.called:
+            self.session = replace(self.session, stack=stack)
+            self.open(following.open)
+            return
+        self.session = replace(self.session, stack=stack, asked=None)
+        if not stack:
+            return
+        if frame.called and not following.drop:
+            take = self.step(stack[-1]).take
+            assert take is not None, "a step that calls takes the result"  # noqa: S101
+            self.apply(take(self.scene(stack[-1]), following.result))
+        elif frame.dialog in self._opened_now or following.drop or following.result == "resume":
+            self.reenter()
+        else:
+            self.open(self.offer_to_resume())
+
+    def open(self, call: Call, called: bool = False) -> None:
+        """Start a dialog on top, or come back to it where it is open already."""
+        dialog = DIALOGS[call.dialog]
+        names = [frame.dialog for frame in self.session.stack]
+        if not called and call.dialog in names:
+            self._return_to(call, len(names) - 1 - names[::-1].index(call.dialog))
+            return
+        stack = self.session.stack
+        if not called and stack and DIALOGS[stack[-1].dialog].passing:
+            stack = _without_group(stack)
+        frame = Frame(dialog.name, dialog.start, dict(call.answers), called=called)
+        self._opened_now.add(dialog.name)
+        self.session = replace(self.session, stack=(*stack, frame), misses=0)
+        self.reenter()
+
+    def _return_to(self, call: Call, index: int) -> None:
+        stack = self.session.stack
+        last = index
+        while last + 1 < len(stack) and stack[last + 1].called:
+            last += 1
+        frame = stack[index]
+        told = {name: frame.answers.get(name) for name in call.answers}
+        if call.dialog == MENU or "notice" in call.answers or told != dict(call.answers):
+            dialog = DIALOGS[call.dialog]
+            stack = (*stack[:index], Frame(dialog.name, dialog.start, dict(call.answers), called=frame.called))
+            self._opened_now.add(dialog.name)
+        else:
+            stack = stack[: last + 1]
+        self.session = replace(self.session, stack=stack, misses=0)
+        self.reenter()
+
+    def reenter(self) -> None:
+        """Enter the step on top: ask, wait, call, or go further."""
+        self._hops += 1
+        if self._hops > MOST_HOPS:
+            raise RuntimeError("a dialog leads in circles without asking anything")
+        frame = self.session.top
+        if frame is None:
+            return
+        if frame.arrived:
+            first, rest = frame.arrived[0], frame.arrived[1:]
+            frame = replace(frame, arrived=rest)
+            self.session = self.session.with_top(frame)
+            self._asking = True
+            self.deliver(frame, ev.from_json(first))  # type: ignore[arg-type]
+            return
+        entered = self.enter(frame)
+        match entered:
+            case Ask():
+                self.ask(entered)
+            case Wait():
+                self._wait(frame, entered)
+            case Call():
+                self.open(entered, called=True)
+            case Next():
+                self.apply(entered)
+
+    def restart_with(self, call: Call) -> None:
+        """Nothing of what was open or proven may stay, wherever the person is by now."""
+        self.session = replace(self.session, stack=(), asked=None, person_id=None, proven_at=None, timers={})
+        self.open(call)
+
+    # --- asking and waiting --------------------------------------------------------------------------------------
+
+    def ask(self, ask: Ask) -> None:
+        """Put the question last. The same question again keeps its number, so that its older buttons still answer it."""
+        self.says.append(ask.say)
+        self._options = ask.options
+        place = "/".join(f"{f.dialog}.{f.step}" for f in self.session.stack) + "#" + ",".join(o.id for o in ask.options)
+        asked = self.session.asked
+        if asked is None or asked.place != place:
+            number = self.session.questions + 1
+            asked = Asked(number, place, ask.options)
+            self.session = replace(self.session, questions=number)
+        self.session = replace(self.session, asked=replace(asked, options=ask.options))
+
+    def _wait(self, frame: Frame, wait: Wait) -> None:
+        self.session = replace(self.session, asked=None)
+        if frame.token:
+            self.says.append(wait.busy)
+            return
+        command = self._tokened(wait.command)
+        self.commands.append(command)
+        waiting = replace(self.session.top or frame, token=command.token)
+        self.session = self.session.with_top(waiting).with_timer("slow", self.now + SLOW_AFTER)
+
+    def retry(self, ask: Ask, retry: Retry) -> None:
+        """Say what did not fit and keep the question open; after several times offer a human."""
+        misses = self.session.misses + 1
+        self.session = replace(self.session, misses=misses)
+        self.says.append(retry.say)
+        if misses >= OFFER_HUMAN_AFTER:
+            self.says.append(Say("common.offer_human"))
+        if retry.repeat:
+            self.ask(ask)
+        else:
+            self._options = ask.options
+
+    def deliver(self, frame: Frame, event: ev.JobFinished) -> None:
+        """Hand an outcome to the dialog on top: to the step that waits for it, or to the dialog's own `on`."""
+        dialog = DIALOGS[frame.dialog]
+        scene = self.scene(frame)
+        if frame.token and frame.token == event.token:
+            self.session = self.session.with_top(replace(frame, token="")).with_timer("slow", None)
+            take = self.step(frame).take
+            assert take is not None, "a step that waits takes the outcome"  # noqa: S101
+            self.apply(take(scene, event))
+        else:
+            note = frame.sent[event.token]
+            sent = {token: kept for token, kept in frame.sent.items() if token != event.token}
+            self.session = self.session.with_top(replace(frame, sent=sent))
+            self.apply(dialog.on[event.command](scene, replace(event, data={**event.data, "note": note})))
+
+    def offer_to_resume(self, after_pause: bool = False) -> Call:
+        """The question whether to go on with the journey on top."""
+        return Call("resume", {"title": DIALOGS[self.root().dialog].title.key, "after_pause": after_pause})
+
+    # --- looking -------------------------------------------------------------------------------------------------
+
+    def step(self, frame: Frame) -> Step:
+        return DIALOGS[frame.dialog].steps[frame.step]
+
+    def enter(self, frame: Frame) -> Entered:
+        return self.step(frame).enter(self.scene(frame))
+
+    def scene(self, frame: Frame) -> Scene:
+        interrupted = len(self.session.stack) > len(self.group())
+        return Scene(frame.answers, self.facts, self.now, self.session.person_id, self.session.proven_at, interrupted)
+
+    def group(self) -> tuple[Frame, ...]:
+        """The dialog on top together with those that called it: the journey that the person knows by one name."""
+        stack = self.session.stack
+        index = len(stack) - 1
+        while index > 0 and stack[index].called:
+            index -= 1
+        return stack[max(index, 0) :]
+
+    def root(self) -> Frame:
+        return self.group()[0]
+
+    def _note_sex(self) -> None:
+        """How to address the person: from the NIK given in this journey, else from whom the chat has proven to be.
+
+        An `unknown` sex says that somebody else is writing now, of whom nothing is known yet.
+        """
+        typed = next((f.answers["sex"] for f in reversed(self.session.stack) if f.answers.get("sex")), "")
+        known = self.facts.person.sex if self.facts.person is not None else ""
+        self._sex = "" if typed == "unknown" else typed or known or self._sex
+
+
+def _without_group(stack: tuple[Frame, ...]) -> tuple[Frame, ...]:
+    while stack and stack[-1].called:
+        stack = stack[:-1]
+    return stack[:-1]
