@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +39,7 @@ def read_file(file: Path) -> Iterator[Example]:
                 yield Example(text, str(block["intent"]))
 
 
-def fingerprint(examples: list[Example]) -> str:
+def fingerprint(examples: Sequence[Example]) -> str:
     """Tells a model trained from other examples; 16 hexadecimal characters."""
     joined = "\n".join(f"{e.intent}\t{e.text}" for e in examples)
     return hashlib.sha256(joined.encode()).hexdigest()[:16]

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from nlu.training import Report
 
 RANKED = 5
-TOO_LONG = 4_000
-"""Characters; longer than anything WhatsApp sends, so not a request that somebody typed."""
 
 
 def train(out: Path, data: Path = DATA) -> Report:
@@ -48,21 +46,20 @@ class EmbeddedEngine:
 
     def classify(self, text: str) -> Understanding:
         """The intent of one text with a calibrated confidence; `nlu_fallback` where acting on it would be a guess."""
+        ranking, coverage = self.rank(text)
+        return self.model.rule.decide(text, ranking[:RANKED], coverage) if ranking else Understanding(FALLBACK, 0.0)
+
+    def rank(self, text: str) -> tuple[list[tuple[str, float]], float]:
+        """Every intent with its probability, best first, and the share of known words; nothing if no word is known."""
         blocks = self.analyser.features(text)
         row = self.model.vectoriser.row(blocks)
         if not len(row[0]):
-            return Understanding(FALLBACK, 0.0)
+            return [], 0.0
         scaled = self.model.logits(row) / self.model.temperature
         chances = np.exp(scaled - scaled.max())
         chances /= chances.sum()
-        order = np.argsort(-chances)[:RANKED]
-        ranking = tuple((self.model.intents[i], round(float(chances[i]), 4)) for i in order)
-        intent, confidence = ranking[0]
-        rule = self.model.rule
-        unsure = confidence < rule.confidence or confidence - ranking[1][1] < rule.margin
-        if unsure or len(text) > TOO_LONG or self._coverage(blocks[0]) < rule.coverage:
-            intent = FALLBACK
-        return Understanding(intent, confidence, ranking)
+        order = np.argsort(-chances)
+        return [(self.model.intents[i], round(float(chances[i]), 4)) for i in order], self._coverage(blocks[0])
 
     def _coverage(self, words: Sequence[str]) -> float:
         """Share of the words (not pairs or stems) that occur in the corpus: an unknown language is nobody's request."""

@@ -12,10 +12,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bot.events import Understanding
 from nlu.features import BLOCKS
-from nlu.understanding import NluError
+from nlu.understanding import FALLBACK, NluError
 
 FORMAT = 1
+TOO_LONG = 4_000
+"""Characters; longer than anything WhatsApp sends, so not a request that somebody typed."""
 Blocks = Sequence[Sequence[str]]
 """The features of one text by name, one list for each of `BLOCKS`."""
 Floats = NDArray[np.float32]
@@ -29,6 +32,14 @@ class Rule:
     confidence: float
     margin: float
     coverage: float
+
+    def decide(self, text: str, ranking: Sequence[tuple[str, float]], coverage: float) -> Understanding:
+        """What to act on. `ranking`: intents with their probabilities, best first; `coverage`: share of known words."""
+        (intent, confidence), second = ranking[0], ranking[1][1] if len(ranking) > 1 else 0.0
+        unsure = confidence < self.confidence or confidence - second < self.margin
+        if unsure or len(text) > TOO_LONG or coverage < self.coverage:
+            intent = FALLBACK
+        return Understanding(intent, confidence, tuple(ranking))
 
 
 @dataclass(frozen=True, slots=True)

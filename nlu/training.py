@@ -47,6 +47,21 @@ def train(out: Path, data: Path = DATA) -> Report:
     """Learns from every example below `data`, writes the model to `out` in one step, and tells what came of it."""
     started = time.perf_counter()
     examples = read(data)
+    model, accuracy = learn(examples)
+    model.save(out)
+    return Report(
+        examples=len(examples),
+        intents=len({example.intent for example in examples}),
+        features=len(model.vectoriser.index),
+        temperature=model.temperature,
+        held_out_accuracy=accuracy,
+        seconds=round(time.perf_counter() - started, 2),
+        corpus=model.corpus,
+    )
+
+
+def learn(examples: Sequence[Example]) -> tuple[Model, float]:
+    """A model of all the examples, and the share of them that a model without their neighbours recognises."""
     documents = [analyser().features(example.text) for example in examples]
     truth = np.asarray([INTENTS.index(example.intent) for example in examples])
     folds = neighbour_folds(examples)
@@ -63,16 +78,7 @@ def train(out: Path, data: Path = DATA) -> Report:
     temperature = calibrate(logits, truth)
     labels = np.concatenate([truth, truth[owners]])
     model = fit([*documents, *copies], labels, temperature, fingerprint(examples))
-    model.save(out)
-    return Report(
-        examples=len(examples),
-        intents=len(set(truth.tolist())),
-        features=len(model.vectoriser.index),
-        temperature=temperature,
-        held_out_accuracy=float(np.mean(logits.argmax(axis=1) == truth)),
-        seconds=round(time.perf_counter() - started, 2),
-        corpus=model.corpus,
-    )
+    return model, float(np.mean(logits.argmax(axis=1) == truth))
 
 
 def _polite_copies(examples: Sequence[Example]) -> list[tuple[int, str]]:
