@@ -20,7 +20,7 @@ from backend.guide import guide
 from backend.sandbox.app import SandboxConfig, create_sandbox
 from backend.sandbox.seed import seed_demo, seed_sandbox
 from backend.settings import Settings
-from backend.worker import Runtime, now
+from backend.worker import HEALTHY, Runtime, now
 from bot.handlers.simulator import SimulatorChannel
 from bot.handlers.webhooks import telegram_routes, whatsapp_routes
 
@@ -59,7 +59,7 @@ def create_app(settings: Settings, runtime: Runtime) -> FastAPI:
                 settings.public_url,
             )
         )
-    add_api(app, runtime.database, runtime.bus, runtime.photos, now)
+    add_api(app, runtime.database, runtime.bus, runtime.photos, now, auto_select=settings.auto_select == "on")
     words = Words(runtime.catalogue)
     if settings.sandbox == "on":
         _add_sandbox(app, settings, runtime, words)
@@ -101,7 +101,7 @@ def _add_operations(app: FastAPI, runtime: Runtime) -> None:
     @app.get("/readyz", tags=["operations"], summary="Database, bus, photo store, NLU and IKD answer")
     async def readyz() -> JSONResponse:
         checks = await runtime.ready()
-        return JSONResponse(checks, 200 if all(value == "ok" for value in checks.values()) else 503)
+        return JSONResponse(checks, 200 if HEALTHY.issuperset(checks.values()) else 503)
 
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:

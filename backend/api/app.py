@@ -48,12 +48,14 @@ def routes() -> list[APIRoute]:
     return [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
 
 
-def add_api(app: FastAPI, database: Database, bus: Bus, photos: PhotoStore, now: Callable[[], datetime]) -> None:
+def add_api(
+    app: FastAPI, database: Database, bus: Bus, photos: PhotoStore, now: Callable[[], datetime], *, auto_select: bool
+) -> None:
     """`/api/v1` on this application. Raises RuleMissingError before anything is served without a rule."""
     unruled = {route.name for route in routes()} ^ set(RULES)
     if unruled:
         raise RuleMissingError(", ".join(sorted(unruled)))
-    app.state.api_services = Services(database, bus, photos, now)
+    app.state.api_services = Services(database, bus, photos, now, auto_select)
     problems.add_handlers(app)
     for router in ROUTERS:
         app.include_router(router, dependencies=[Depends(authorise)], responses=problems.RESPONSES)

@@ -26,11 +26,11 @@ from backend.api.schemas import (
     Resolution,
 )
 from backend.api.types import Id
-from backend.domain.delegation import Ground
 from backend.gateways.photo_store import PhotoMissing, PhotoStoreError
 from backend.gateways.photos import MAX_BYTES, NotAPhoto
 from backend.repositories import appeals, audit, listing, photos
 from backend.services import portal, review
+from backend.services.appeals import Contest
 from backend.services.review import AppealError, Rung
 
 router = APIRouter(prefix="/api/v1/appeals", tags=["appeals"])
@@ -61,7 +61,7 @@ async def list_appeals(
 async def create_appeal(given: NewAppeal, parts: Parts, caller: Authorised, once: Once = "") -> AppealRead:
     """Against the misuse of a NIK only its owner may appeal: without a face match of theirs in the chat within the last
     minutes it is refused. Evidence follows with `POST /api/v1/appeals/{appeal_id}/evidence`."""
-    contest = portal.Contest(given.decision_id, Ground(given.kind), given.reasons, given.not_mine, given.statement)
+    contest = Contest(given.decision_id, given.kind, given.reasons, given.not_mine, given.statement)
     async with parts.database.read() as connection:
         wanted = listing.Filters(regions=caller.regions(), ids=(given.decision_id,))
         if not await listing.decisions(connection, wanted, listing.Page(1)):

@@ -24,12 +24,13 @@ from backend.services.accounts import KeyRole
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the routes work with."""
+    """What the routes work with. `auto_select`: the selection follows a registration by itself."""
 
     database: Database
     bus: Bus
     photos: PhotoStore
     now: Callable[[], datetime]
+    auto_select: bool
 
 
 def services(request: Request) -> Services:

@@ -18,6 +18,7 @@ _PORTAL: Mapping[Cause, tuple[int, str, str]] = {
     "nothing_to_contest": (409, "", "Only the current refusal of a registration can be contested."),
     "window_over": (409, "", "The time to appeal is over."),
     "open_already": (409, "", "An appeal against this decision is open."),
+    "unknown_kind": (422, "body.kind", "An appeal says that data are wrong, or that the NIK was misused."),
     "not_contestable": (422, "body.reasons", "Name reasons of this decision that can be contested."),
     "no_fresh_face_of_the_owner": (
         403, "", "Only the owner of a misused NIK may appeal: their face must have matched in the chat just before.",

@@ -54,6 +54,7 @@ async def create_registration(
     given: NewRegistration, parts: Parts, caller: Authorised, once: Once = ""
 ) -> RegistrationRead:
     """The person proves who they are with their face in the chat; until then it is `waiting_identity`.
+    That of somebody who has is `submitted`, and decided soon where the selection follows by itself.
 
     Said again with the same `Idempotency-Key` it answers the same registration.
     """
@@ -69,10 +70,13 @@ async def create_registration(
     )
     try:
         async with parts.database.write() as connection:
-            new_id = await portal.register(connection, parts.database, handed, caller.actor, now, once)
+            filed = await portal.register(
+                connection, parts.database, handed, caller.actor, now, once, auto_select=parts.auto_select
+            )
     except portal.Refused as error:
         raise refused(error) from None
-    return await _read(parts, (), new_id)
+    await parts.bus.ring("jobs", filed.jobs)
+    return await _read(parts, (), filed.registration_id)
 
 
 @router.get("/{registration_id}", summary="One registration")

@@ -1,12 +1,67 @@
-"""Until when an appeal is answered."""
+"""Which appeals are taken, and until when they are answered. Chat and API hold to the same rules, because they stand here."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
+from typing import Any, Literal, Protocol
+
+from backend.domain.delegation import Ground
 
 # The officers' promise, told to the appellant with the number. Shorter than the 60 days that UU 25/2009 allows for a
 # complaint about a public service.
 ANSWERED_WITHIN = timedelta(days=30)
+
+Hindrance = Literal[
+    "nothing_to_contest", "window_over", "not_proven", "open_already", "unknown_kind", "no_fresh_face_of_the_owner",
+    "not_contestable",
+]  # fmt: skip
+
+
+class Contested(Protocol):
+    """A decision as an appeal sees it. Each reason says its `code` and whether it is `contestable`."""
+
+    @property
+    def current(self) -> bool: ...
+    @property
+    def outcome(self) -> str: ...
+    @property
+    def appeal_until(self) -> date | None: ...
+    @property
+    def reasons(self) -> Sequence[Mapping[str, Any]]: ...
+
+
+def hindrance(
+    decision: Contested,
+    kind: str,
+    named: Collection[str],
+    today: date,
+    *,
+    proven: bool,
+    open_already: bool,
+    face_seen: bool,
+) -> Hindrance | None:
+    """The rule that an appeal breaks, if any.
+
+    `named`: codes of the reasons that are contested; for a misused NIK those whose data are not the owner's, which may
+    be any of them. `today` is the day where the person lives. `proven`: the person has proven who they are;
+    `face_seen`: just now, with a proof that has served no other appeal.
+    """
+    if not decision.current or decision.outcome != "not_eligible" or decision.appeal_until is None:
+        return "nothing_to_contest"
+    if today > decision.appeal_until:
+        return "window_over"
+    if not proven:
+        return "not_proven"
+    if open_already:
+        return "open_already"
+    misused = kind == Ground.NIK_MISUSED
+    if not misused and kind != Ground.DATA_WRONG:
+        return "unknown_kind"
+    if misused and not face_seen:
+        return "no_fresh_face_of_the_owner"
+    allowed = {reason["code"] for reason in decision.reasons if misused or reason["contestable"]}
+    return None if named and set(named) <= allowed else "not_contestable"
 
 
 def answer_due(filed: date) -> date:

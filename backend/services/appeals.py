@@ -1,21 +1,87 @@
-"""Appeals from a chat: filed against one's own current decision, added to, withdrawn."""
+"""Appeals: how a new one is stored, and those from a chat: filed against one's own decision, added to, withdrawn."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.db import Database
-from backend.domain.appeals import answer_due
+from backend.domain.appeals import answer_due, hindrance
 from backend.domain.delegation import Ground
 from backend.domain.levels import Act, Level, may
 from backend.domain.numbers import appeal_number
 from backend.repositories import appeals, audit, decisions, people, photos
 from backend.services.clock import FACE_FRESH, local_day
 from backend.services.records import CHAT, RecordItem, Terms, refuse
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """What is contested: codes of reasons, or for a misused NIK (`not_mine`) the codes whose data are not the owner's."""
+
+    decision_id: int
+    kind: str
+    reasons: Sequence[str]
+    not_mine: Sequence[str]
+    statement: str = field(repr=False)
+
+    @property
+    def named(self) -> Sequence[str]:
+        """The codes that the ground of this appeal speaks of."""
+        return self.not_mine if self.kind == Ground.NIK_MISUSED else self.reasons
+
+
+def may_contest(person: people.PersonRow) -> bool:
+    """Whether somebody has proven enough of who they are to contest their result."""
+    return person.erased_at is None and may(Level(person.level), Act.APPEAL)
+
+
+def draft(
+    contest: Contest,
+    number: str,
+    decision: decisions.DecisionRow,
+    person: people.PersonRow,
+    conversation_id: int | None,
+    now: datetime,
+) -> dict[str, Any]:
+    """The row of a new appeal; `conversation_id` is the chat that hears of it."""
+    return {
+        "number": number,
+        "decision_id": decision.id,
+        "registration_id": decision.registration_id,
+        "person_id": person.id,
+        "conversation_id": conversation_id,
+        "region_code": person.region_code,
+        "kind": contest.kind,
+        "contested": list(contest.reasons),
+        "not_mine": list(contest.not_mine),
+        "statement": contest.statement or None,
+        "status": "received",
+        "due_on": answer_due(local_day(now, person.region_code)),
+        "created_at": now,
+        "updated_at": now,
+    }
+
+
+async def store(connection: AsyncConnection, drafts: Sequence[Mapping[str, Any]], actor: str) -> dict[str, int]:
+    """Appeals with the first line of their history and of the audit log; their ids by number."""
+    ids = await appeals.add(connection, drafts)
+    filed = [(ids[row["number"]], row["created_at"]) for row in drafts]
+    await appeals.add_events(connection, [_event(appeal_id, now, "received", actor) for appeal_id, now in filed])
+    acts = [audit.Act(now, actor, "appeal.filed", f"appeal:{appeal_id}") for appeal_id, now in filed]
+    await audit.note(connection, acts)
+    return ids
+
+
+def _event(appeal_id: int, at: datetime, status: str, actor: str, note: str = "") -> dict[str, Any]:
+    return {"appeal_id": appeal_id, "at": at, "status": status, "note": note or None, "actor": actor}
+
+
+# --- from a chat -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,75 +122,47 @@ async def file_appeals(
             taken[item.data["decision_id"]] = item
     await refuse(connection, "appeal.file", refused)
     if taken:
-        await _store(connection, list(taken.values()), ground)
+        await _file(connection, list(taken.values()), ground)
     return ()
 
 
-def _hindrance(item: RecordItem, ground: _Ground) -> str:
-    """The rule that this appeal breaks, or ""."""
-    decision = ground.decisions.get(item.data["decision_id"])
-    person = ground.people.get(item.person_id) if item.person_id is not None else None
-    if person is None or person.erased_at is not None:
-        return "not_proven"
-    if decision is None or decision.person_id != person.id:
-        return "not_own_decision"
-    if not decision.current or decision.outcome != "not_eligible" or decision.appeal_until is None:
-        return "nothing_to_contest"
-    if local_day(item.now, person.region_code) > decision.appeal_until:
-        return "window_over"
-    if not may(Level(person.level), Act.APPEAL):
-        return "level_too_low"
-    if decision.id in ground.contested:
-        return "open_already"
-    if item.data["kind"] == Ground.NIK_MISUSED.value:
-        return _misuse_hindrance(item, decision, ground)
-    contestable = {reason["code"] for reason in decision.reasons if reason["contestable"]}
-    if item.data["kind"] != Ground.DATA_WRONG.value:
-        return "unknown_kind"
-    return "" if item.data["reasons"] and set(item.data["reasons"]) <= contestable else "not_contestable"
-
-
-def _misuse_hindrance(item: RecordItem, decision: decisions.DecisionRow, ground: _Ground) -> str:
-    if (decision.person_id, item.conversation_id) not in ground.faces:
-        return "no_fresh_face_of_the_owner"
-    codes = {reason["code"] for reason in decision.reasons}
-    return "" if item.data["not_mine"] and set(item.data["not_mine"]) <= codes else "not_contestable"
-
-
-async def _store(connection: AsyncConnection, items: Sequence[RecordItem], ground: _Ground) -> None:
+async def _file(connection: AsyncConnection, items: Sequence[RecordItem], ground: _Ground) -> None:
     rows = [_row(item, ground) for item in items]
-    ids = await appeals.add(connection, rows)
-    filed = [(item, ids[appeal_number(item.data["code"])]) for item in items]
-    await appeals.add_events(connection, [_event(item, appeal_id, "received") for item, appeal_id in filed])
+    ids = await store(connection, rows, CHAT)
+    filed = [(item, ids[row["number"]]) for item, row in zip(items, rows, strict=True)]
     await photos.attach(connection, [row for item, appeal_id in filed for row in _evidence(item, appeal_id)])
-    await audit.note(
-        connection, [audit.Act(item.now, CHAT, "appeal.filed", f"appeal:{appeal_id}") for item, appeal_id in filed]
-    )
 
 
 def _row(item: RecordItem, ground: _Ground) -> dict[str, Any]:
     decision = ground.decisions[item.data["decision_id"]]
     person = ground.people[decision.person_id]
-    return {
-        "number": appeal_number(item.data["code"]),
-        "decision_id": decision.id,
-        "registration_id": decision.registration_id,
-        "person_id": person.id,
-        "conversation_id": item.conversation_id,
-        "region_code": person.region_code,
-        "kind": item.data["kind"],
-        "contested": list(item.data["reasons"]),
-        "not_mine": list(item.data["not_mine"]),
-        "statement": item.data["statement"] or None,
-        "status": "received",
-        "due_on": answer_due(local_day(item.now, person.region_code)),
-        "created_at": item.now,
-        "updated_at": item.now,
-    }
+    number = appeal_number(item.data["code"])
+    return draft(_contest(item), number, decision, person, item.conversation_id, item.now)
 
 
-def _event(item: RecordItem, appeal_id: int, status: str, note: str = "") -> dict[str, Any]:
-    return {"appeal_id": appeal_id, "at": item.now, "status": status, "note": note or None, "actor": CHAT}
+def _hindrance(item: RecordItem, ground: _Ground) -> str | None:
+    """The rule that this appeal breaks, if any."""
+    decision = ground.decisions.get(item.data["decision_id"])
+    person = ground.people.get(item.person_id) if item.person_id is not None else None
+    if person is None:
+        return "not_proven"
+    if decision is None or decision.person_id != person.id:
+        return "not_own_decision"
+    contest = _contest(item)
+    return hindrance(
+        decision,
+        contest.kind,
+        contest.named,
+        local_day(item.now, person.region_code),
+        proven=may_contest(person),
+        open_already=decision.id in ground.contested,
+        face_seen=(person.id, item.conversation_id) in ground.faces,
+    )
+
+
+def _contest(item: RecordItem) -> Contest:
+    data = item.data
+    return Contest(data["decision_id"], data["kind"], data["reasons"], data["not_mine"], data["statement"])
 
 
 def _evidence(item: RecordItem, appeal_id: int) -> list[dict[str, Any]]:
@@ -146,7 +184,7 @@ async def add_to_appeals(
     allowed = await _own_and_open(connection, "appeal.add", items)
     values = {"status": "in_review", "updated_at": items[0].now}
     await appeals.change(connection, [appeal.id for _, appeal in allowed], values)
-    said = [_event(item, appeal.id, "in_review", item.data["statement"]) for item, appeal in allowed]
+    said = [_event(appeal.id, item.now, "in_review", CHAT, item.data["statement"]) for item, appeal in allowed]
     await appeals.add_events(connection, said)
     await photos.attach(connection, [row for item, appeal in allowed for row in _evidence(item, appeal.id)])
     return ()
@@ -159,7 +197,8 @@ async def withdraw_appeals(
     allowed = await _own_and_open(connection, "appeal.withdraw", items)
     values = {"status": "withdrawn", "outcome": "withdrawn", "updated_at": items[0].now}
     await appeals.change(connection, [appeal.id for _, appeal in allowed], values)
-    await appeals.add_events(connection, [_event(item, appeal.id, "withdrawn") for item, appeal in allowed])
+    events = [_event(appeal.id, item.now, "withdrawn", CHAT) for item, appeal in allowed]
+    await appeals.add_events(connection, events)
     acts = [audit.Act(item.now, CHAT, "appeal.withdrawn", f"appeal:{appeal.id}") for item, appeal in allowed]
     await audit.note(connection, acts)
     return ()

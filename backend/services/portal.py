@@ -19,27 +19,31 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import crypto
 from backend.db import Database
-from backend.domain.appeals import answer_due
+from backend.domain.appeals import Hindrance, hindrance
 from backend.domain.consents import NEEDED_TO_REGISTER, TEXT_VERSIONS, Purpose
 from backend.domain.delegation import Ground
 from backend.domain.levels import Act, Level, may
 from backend.domain.numbers import appeal_number, fresh_code, registration_number
 from backend.gateways.photo_store import PhotoStore
 from backend.gateways.photos import Photo, legibility, take_in
-from backend.repositories import appeals, audit, decisions, people, photos, registrations
+from backend.repositories import appeals, audit, decisions, jobs, people, photos, registrations
 from backend.repositories.appeals import AppealRow
 from backend.repositories.people import Identity, PersonRow
+from backend.services.appeals import Contest, draft, may_contest, store
 from backend.services.clock import FACE_FRESH, local_day
+from backend.services.filing import selection_job
 
 CHANNEL = "portal"
 MOST_PHOTOS = 20
 SYSTEM_RANDOM = random.SystemRandom()
 
-Cause = Literal[
-    "consent_missing", "nik_and_kk_differ", "registered_already", "erased", "unknown_decision", "not_proven",
-    "nothing_to_contest", "window_over", "open_already", "not_contestable", "no_fresh_face_of_the_owner",
-    "unknown_appeal", "not_open", "too_many_photos", "unreadable_photo",
-]  # fmt: skip
+Cause = (
+    Hindrance
+    | Literal[
+        "consent_missing", "nik_and_kk_differ", "registered_already", "erased", "unknown_decision", "unknown_appeal",
+        "not_open", "too_many_photos", "unreadable_photo",
+    ]
+)  # fmt: skip
 
 
 class Refused(Exception):  # noqa: N818 - an answer, with its cause
@@ -71,10 +75,28 @@ def code(once: str) -> str:
     return fresh_code(random.Random(crypto.ring().index("idempotency", once)))  # noqa: S311 - keyed, and no secret
 
 
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """A registration that is stored, and the jobs to ring once it is committed."""
+
+    registration_id: int
+    jobs: Sequence[int] = ()
+
+
 async def register(
-    connection: AsyncConnection, database: Database, handed: Handed, actor: str, now: datetime, once: str = ""
-) -> int:
-    """Store a registration; its id. It waits for its owner's face unless that has been seen before. Raises Refused."""
+    connection: AsyncConnection,
+    database: Database,
+    handed: Handed,
+    actor: str,
+    now: datetime,
+    once: str = "",
+    *,
+    auto_select: bool,
+) -> Filed:
+    """Store a registration. It waits for its owner's face unless that has been seen before. Raises Refused.
+
+    `auto_select`: one that waits for nothing goes to the selection by itself.
+    """
     if not set(NEEDED_TO_REGISTER) <= handed.consents:
         raise Refused("consent_missing")
     person = await _person(connection, database, handed.identity, now)
@@ -82,7 +104,7 @@ async def register(
     filed = (await registrations.of_programme(connection, [person.id], handed.programme)).get(person.id)
     if filed is not None:
         if once and filed.number == number:
-            return filed.id
+            return Filed(filed.id)
         raise Refused("registered_already")
     proven = may(Level(person.level), Act.BE_SELECTED)
     row = {
@@ -106,7 +128,8 @@ async def register(
     added = await registrations.add(connection, [row])
     await people.add_consents(connection, [_consent(person.id, purpose, now) for purpose in sorted(handed.consents)])
     await audit.note(connection, [audit.Act(now, actor, "registration.filed", f"registration:{added[number]}")])
-    return added[number]
+    drafts = [selection_job(added[number])] if proven and auto_select else []
+    return Filed(added[number], await jobs.add(connection, drafts, now))
 
 
 async def _person(connection: AsyncConnection, database: Database, identity: Identity, now: datetime) -> PersonRow:
@@ -136,17 +159,6 @@ def _consent(person_id: int, purpose: Purpose, now: datetime) -> dict[str, Any]:
 # --- appeals ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Contest:
-    """What is contested: codes of reasons, or for a misused NIK the codes whose data are not the owner's."""
-
-    decision_id: int
-    kind: Ground
-    reasons: Sequence[str]
-    not_mine: Sequence[str]
-    statement: str = field(repr=False)
-
-
 async def appeal(connection: AsyncConnection, contest: Contest, actor: str, now: datetime, once: str = "") -> int:
     """File an appeal by a person who has proven who they are; its id. Raises Refused."""
     decision = (await decisions.by_ids(connection, [contest.decision_id])).get(contest.decision_id)
@@ -158,66 +170,29 @@ async def appeal(connection: AsyncConnection, contest: Contest, actor: str, now:
     newest = (await appeals.newest_of(connection, [person.id])).get(person.id)
     if once and newest is not None and newest.number == number:
         return newest.id
-    await _check(connection, contest, decision, person, newest, now)
+    cause = hindrance(
+        decision,
+        contest.kind,
+        contest.named,
+        local_day(now, person.region_code),
+        proven=may_contest(person),
+        open_already=bool(await appeals.open_against(connection, [decision.id])),
+        face_seen=await _face_seen(connection, person, newest, now),
+    )
+    if cause is not None:
+        raise Refused(cause)
     registration = (await registrations.by_ids(connection, [decision.registration_id]))[decision.registration_id]
-    row = {
-        "number": number,
-        "decision_id": decision.id,
-        "registration_id": decision.registration_id,
-        "person_id": person.id,
-        # Where they registered in a chat, they hear of it there.
-        "conversation_id": registration.conversation_id,
-        "region_code": person.region_code,
-        "kind": contest.kind.value,
-        "contested": list(contest.reasons),
-        "not_mine": list(contest.not_mine),
-        "statement": contest.statement or None,
-        "status": "received",
-        "due_on": answer_due(local_day(now, person.region_code)),
-        "created_at": now,
-        "updated_at": now,
-    }
-    appeal_id = (await appeals.add(connection, [row]))[number]
-    event = {"appeal_id": appeal_id, "at": now, "status": "received", "note": None, "actor": actor}
-    await appeals.add_events(connection, [event])
-    await audit.note(connection, [audit.Act(now, actor, "appeal.filed", f"appeal:{appeal_id}")])
-    return appeal_id
+    # Where they registered in a chat, they hear of it there.
+    row = draft(contest, number, decision, person, registration.conversation_id, now)
+    return (await store(connection, [row], actor))[number]
 
 
-async def _check(
-    connection: AsyncConnection,
-    contest: Contest,
-    decision: decisions.DecisionRow,
-    person: PersonRow,
-    newest: AppealRow | None,
-    now: datetime,
-) -> None:
-    if person.erased_at is not None or not may(Level(person.level), Act.APPEAL):
-        raise Refused("not_proven")
-    if not decision.current or decision.outcome != "not_eligible" or decision.appeal_until is None:
-        raise Refused("nothing_to_contest")
-    if local_day(now, person.region_code) > decision.appeal_until:
-        raise Refused("window_over")
-    if await appeals.open_against(connection, [decision.id]):
-        raise Refused("open_already")
-    if contest.kind is Ground.NIK_MISUSED:
-        await _owner_is_here(connection, person, newest, now)
-        named, allowed = contest.not_mine, {reason["code"] for reason in decision.reasons}
-    else:
-        named, allowed = contest.reasons, {reason["code"] for reason in decision.reasons if reason["contestable"]}
-    if not named or not set(named) <= allowed:
-        raise Refused("not_contestable")
-
-
-async def _owner_is_here(
-    connection: AsyncConnection, person: PersonRow, newest: AppealRow | None, now: datetime
-) -> None:
-    """The owner's face has just matched, and that proof has not served another appeal."""
+async def _face_seen(connection: AsyncConnection, person: PersonRow, newest: AppealRow | None, now: datetime) -> bool:
+    """Whether the person's face has just matched, and that proof has not served another appeal."""
     since = now - FACE_FRESH
     if newest is not None and newest.kind == Ground.NIK_MISUSED and newest.created_at >= since:
         since = newest.created_at
-    if not await photos.matches_since(connection, since, [person.id]):
-        raise Refused("no_fresh_face_of_the_owner")
+    return bool(await photos.matches_since(connection, since, [person.id]))
 
 
 # --- evidence --------------------------------------------------------------------------------------------------------

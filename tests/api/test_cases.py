@@ -10,6 +10,7 @@ from sqlalchemy import select
 from backend.db import Database
 from backend.models import AppealEvent, AuditEvent, Consent, Inbox, Job, Person, Registration, table
 from backend.repositories import people, photos
+from backend.repositories.people import Identity
 from backend.sandbox.residents import load_residents
 from tests.api.conftest import Api
 from tests.api.world import World
@@ -94,6 +95,20 @@ async def test_a_registration_of_somebody_unproven_waits_for_their_face(api: Api
     assert sorted(purposes) == ["data_access", "face"]
     assert stored["components"] == ["sd", "smp"]
     assert level == "none"
+
+
+async def test_a_registration_of_somebody_proven_goes_to_the_selection_by_itself(api: Api, database: Database) -> None:
+    owner = Identity(WAHYUNI.nik, WAHYUNI.kk or "", WAHYUNI.name, "female", "1990-01-01", "35.10.16")
+    async with database.write() as connection:
+        await people.add(connection, database, [owner], "chat_precheck", api.now)
+    portal = await api.call("portal")
+    for _ in range(2):
+        made = await portal.post("/registrations", json=new_registration(), headers={"Idempotency-Key": "b-1"})
+        assert (made.status_code, made.json()["status"]) == (201, "submitted"), made.text
+    async with database.read() as connection:
+        queued = (await connection.execute(select(table(Job).c.id, table(Job).c.kind, table(Job).c.data))).all()
+    assert [(job.kind, job.data) for job in queued] == [("selection.run", {"registration_id": made.json()["id"]})]
+    assert api.bus.waiting("jobs") == {queued[0].id}
 
 
 async def test_an_officer_who_saw_the_person_lets_their_registration_go_on(api: Api, database: Database) -> None:

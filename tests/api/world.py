@@ -219,5 +219,5 @@ def api_over(url: str, folder: Path, now: Callable[[], datetime]) -> tuple[FastA
     app = FastAPI()
     ring = crypto.ring()
     bus = RecordingBus()
-    add_api(app, Database(url), bus, PhotoStore(f"file:{folder}", ring.seal, ring.open), now)
+    add_api(app, Database(url), bus, PhotoStore(f"file:{folder}", ring.seal, ring.open), now, auto_select=True)
     return app, bus

@@ -31,7 +31,7 @@ def main() -> None:
     database, bus = Database(url), MemoryBus()
     photos = PhotoStore(f"file:{folder}", ring.seal, ring.open)
     app = FastAPI()
-    add_api(app, database, bus, photos, lambda: moment)
+    add_api(app, database, bus, photos, lambda: moment, auto_select=True)
     add_console(app, database, bus, photos, Words(Catalogue()), lambda: moment)
     ui.run_with(app, storage_secret=ring.derive("console").hex(), language="id")
     uvicorn.run(app, host="127.0.0.1", port=int(port), log_level="warning")
