@@ -16,7 +16,7 @@ from backend.bus import Bus, MemoryBus, Topic
 from backend.db import Database
 from backend.domain.numbers import fresh_code
 from backend.gateways.faces import FacePool
-from backend.gateways.http import HttpClient
+from backend.gateways.http import HttpClient, HttpError
 from backend.gateways.ikd import IkdGateway
 from backend.gateways.photo_store import PhotoStore
 from backend.gateways.sources import SourcesGateway
@@ -35,6 +35,8 @@ from bot.handlers.turns import TurnWorker
 from bot.handlers.whatsapp import WhatsAppChannel
 from bot.texts import Catalogue
 from nlu.embedded import EmbeddedEngine, train
+from nlu.rasa import INSTEAD, RasaEngine
+from nlu.understanding import Understands
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +47,8 @@ MOST_JOBS = 32
 MOST_SWEPT = 50_000
 JOBS_MAY_TAKE = 3.0
 SYSTEM_RANDOM = random.SystemRandom()
+HEALTHY = frozenset({"ok", INSTEAD})
+"""What `Runtime.ready` says of a part that keeps nobody from being served."""
 
 
 def now() -> datetime:
@@ -63,7 +67,7 @@ class Runtime:
     photos: PhotoStore
     faces: FacePool
     catalogue: Catalogue
-    nlu: EmbeddedEngine
+    nlu: Understands
     ikd: IkdGateway
     channels: dict[str, Channel]
     intake: Intake
@@ -114,7 +118,7 @@ class Runtime:
             return True
 
         checks = {"database": database, "store": store, "ikd": self.ikd.reachable}
-        found = {"bus": "ok", "nlu": "ok"}
+        found = {"bus": "ok", "nlu": await self.nlu.health() if isinstance(self.nlu, RasaEngine) else "ok"}
         for name, check in checks.items():
             try:
                 found[name] = "ok" if await check() else "no answer"
@@ -193,7 +197,7 @@ async def build(settings: Settings) -> Runtime:
         auto_select=settings.auto_select == "on",
         programme=settings.programme,
     )
-    nlu = load_nlu(settings)
+    nlu = load_nlu(settings, http)
     return Runtime(
         settings=settings,
         database=database,
@@ -218,13 +222,16 @@ def code() -> str:
     return fresh_code(SYSTEM_RANDOM)
 
 
-def load_nlu(settings: Settings) -> EmbeddedEngine:
-    """The classifier; trained first where no model lies yet."""
+def load_nlu(settings: Settings, http: HttpClient) -> Understands:
+    """The engine of the settings. The embedded one is always there, trained first where no model lies yet."""
     if not settings.nlu_model.exists():
         log.info("nlu_training")
         settings.nlu_model.parent.mkdir(parents=True, exist_ok=True)
         train(settings.nlu_model)
-    return EmbeddedEngine.load(settings.nlu_model)
+    embedded = EmbeddedEngine.load(settings.nlu_model)
+    if settings.nlu_engine == "embedded":
+        return embedded
+    return RasaEngine(settings.rasa_url, http.request, HttpError, embedded, embedded.model.rule)
 
 
 async def _channels(settings: Settings, database: Database, http: HttpClient, photos: PhotoStore) -> dict[str, Channel]:

@@ -30,6 +30,7 @@ AT_ONCE = 16
 """Requests under way: Rasa reads one text at a time, and what waits there eats up its own time-out."""
 MOST_BYTES = 100_000
 RANKED = 5
+INSTEAD = "embedded fallback"
 _KNOWN = frozenset(INTENTS)
 
 
@@ -148,12 +149,12 @@ class RasaEngine:
     async def health(self) -> str:
         """`ok` when a server with a model answers and is being used, else `embedded fallback`."""
         if self._breaker.state is not State.CLOSED:
-            return "embedded fallback"
+            return INSTEAD
         try:
             answer = await self._request("GET", f"{self._url}/status", timeout=self._timeout, max_bytes=MOST_BYTES)
         except self._errors:
-            return "embedded fallback"
-        return "ok" if answer.status == 200 else "embedded fallback"
+            return INSTEAD
+        return "ok" if answer.status == 200 else INSTEAD
 
     async def _ask(self, text: str) -> Understanding | None:
         """What Rasa makes of a text; None when the fallback must read it."""

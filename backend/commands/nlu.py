@@ -4,24 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import typer
 
 from backend.commands.common import err, fail, out
 
+if TYPE_CHECKING:
+    from nlu.embedded import EmbeddedEngine
+    from nlu.understanding import Understands
+
 nlu_app = typer.Typer(no_args_is_help=True, help="Understanding of free text.")
 Model = Annotated[Path, typer.Option(envvar="PERLINSOS_NLU_MODEL", help="the trained file")]
 DEFAULT_MODEL = Path("var/nlu/model.bin")
+RasaUrl = Annotated[str, typer.Option(envvar="PERLINSOS_RASA_URL", help="the Rasa server, for --engine rasa")]
+DEFAULT_RASA = "http://127.0.0.1:5005"
+PATIENCE_S = 5.0
+"""Nobody waits for an answer here, so Rasa may take longer than in a conversation."""
 
 
 class Engine(StrEnum):
     """Which classifier answers."""
 
     EMBEDDED = "embedded"
+    RASA = "rasa"
 
 
 @nlu_app.command("train")
@@ -38,18 +49,45 @@ def _train(model: Path) -> None:
     err.print(f"{report.examples} examples, {report.intents} intents, {report.seconds:.1f} s")
 
 
-@nlu_app.command("parse")
-def nlu_parse(engine: Engine = Engine.EMBEDDED, model: Model = DEFAULT_MODEL) -> None:
-    """Read one utterance a line on stdin, print one JSON object a line as Rasa's /model/parse answers."""
+def _embedded(model: Path) -> EmbeddedEngine:
     from nlu.embedded import EmbeddedEngine
-    from nlu.parse import rasa_json
 
     if not model.exists():
         _train(model)
-    known = EmbeddedEngine.load(model)
-    for line in sys.stdin:
-        text = line.rstrip("\r\n")
-        typer.echo(orjson.dumps(rasa_json(text, known.classify(text))))
+    return EmbeddedEngine.load(model)
+
+
+@asynccontextmanager
+async def _chosen(engine: Engine, embedded: EmbeddedEngine, rasa_url: str) -> AsyncIterator[Understands]:
+    """The engine as the service builds it; says so where the embedded one had to stand in for Rasa."""
+    if engine is Engine.EMBEDDED:
+        yield embedded
+        return
+    from backend.gateways.http import HttpClient, HttpError
+    from nlu.rasa import RasaEngine
+
+    async with HttpClient() as http:
+        rasa = RasaEngine(rasa_url, http.request, HttpError, embedded, embedded.model.rule, timeout=PATIENCE_S)
+        yield rasa
+    if rasa.fallbacks:
+        err.print(f"{rasa_url} did not answer {rasa.fallbacks} texts: the embedded engine read them", markup=False)
+
+
+@nlu_app.command("parse")
+def nlu_parse(engine: Engine = Engine.EMBEDDED, model: Model = DEFAULT_MODEL, rasa_url: RasaUrl = DEFAULT_RASA) -> None:
+    """Read one utterance a line on stdin, print one JSON object a line as Rasa's /model/parse answers."""
+    from nlu.parse import rasa_json
+
+    embedded = _embedded(model)
+
+    async def run() -> None:
+        async with _chosen(engine, embedded, rasa_url) as known:
+            for line in sys.stdin:
+                text = line.rstrip("\r\n")
+                [understood] = await known.understand([text])
+                typer.echo(orjson.dumps(rasa_json(text, understood)))
+
+    asyncio.run(run())
 
 
 @nlu_app.command("evaluate")
@@ -57,21 +95,26 @@ def nlu_evaluate(
     examples: Annotated[Path, typer.Argument(help="messages with their intents in Rasa's format: a file or a folder")],
     engine: Engine = Engine.EMBEDDED,
     model: Model = DEFAULT_MODEL,
+    rasa_url: RasaUrl = DEFAULT_RASA,
     drawing: Annotated[Path | None, typer.Option(help="folder for the confusion matrix as a picture")] = None,
 ) -> None:
     """How well the messages are understood."""
     from nlu import corpus
-    from nlu.embedded import EmbeddedEngine
-    from nlu.parse import draw, evaluate, summary
+    from nlu.parse import Evaluation, draw, evaluate, summary
     from nlu.understanding import NluError
 
-    if not model.exists():
-        _train(model)
     try:
         wanted = corpus.read(examples) if examples.is_dir() else list(corpus.read_file(examples))
     except (NluError, OSError) as error:
         fail(str(error), 2)
-    result = asyncio.run(evaluate(EmbeddedEngine.load(model), wanted))
+
+    embedded = _embedded(model)
+
+    async def run() -> Evaluation:
+        async with _chosen(engine, embedded, rasa_url) as known:
+            return await evaluate(known, wanted)
+
+    result = asyncio.run(run())
     out.print(summary(result), markup=False, highlight=False)
     if drawing is not None:
         out.print(f"drawn to {draw(result, drawing)}", markup=False)
