@@ -30,9 +30,9 @@ def read_answer(ask: Ask, event: ev.Event, asked: Asked | None, scene: Scene) ->
         case ev.Photos():
             return event if ask.photos else Retry(Say("common.photo_not_now"), repeat=True)
         case ev.Unsupported():
-            return Retry(Say(f"common.unsupported_{event.kind}"), repeat=True)
+            return Retry(Say(_unreadable(ask, event.kind)), repeat=True)
         case _:
-            return Retry(Say("common.location_not_now"), repeat=True)
+            return Retry(Say(_unreadable(ask, "location")), repeat=True)
 
 
 def _read_text(ask: Ask, event: ev.Text, ids: set[str], scene: Scene) -> Any:
@@ -51,6 +51,13 @@ def _read_text(ask: Ask, event: ev.Text, ids: set[str], scene: Scene) -> Any:
     if wish and not ask.free and intent not in ask.own and not (ask.numeric and many_digits(event.text)):
         return None
     return ask.parse(event.text, scene)
+
+
+def _unreadable(ask: Ask, kind: str) -> str:
+    """What to say to something that is no answer: who is asked for a photo must not be told to write."""
+    if ask.photos and not ask.free:
+        return f"common.photo_step_{kind}"
+    return "common.location_not_now" if kind == "location" else f"common.unsupported_{kind}"
 
 
 def many_digits(text: str) -> bool:

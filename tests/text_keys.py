@@ -45,6 +45,7 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     "appeal.stuck_{}": (
         "no_registration", "no_decision", "accepted", "too_late", "nothing_contestable",
     ),
+    "common.photo_step_{}": (*_UNSUPPORTED, "location"),
     "common.unsupported_{}": _UNSUPPORTED,
     "identify.kk_{}": ("empty", "letters", "too_short", "too_long", "all_same", "impossible_date", "looks_like_nik"),
     "identify.nik_{}": _NIK,

@@ -19,6 +19,8 @@ from bot.events import PhotoRef
 
 FORGET = "photo.forget"
 FACES = frozenset({"selfie", "turned"})
+SMALLEST_SELFIE = 200
+"""Pixels of the longer side. In a thumbnail no face can be compared, whether the detector finds one or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ async def _look(work: Work, photo: Photo, purpose: str) -> str | None:
     """What is wrong with the picture for its purpose. A turned head is what the second photo is for."""
     if purpose not in FACES:
         return await work.faces.run(legibility, photo)
+    if max(photo.width, photo.height) < SMALLEST_SELFIE:
+        return "too_small"
     problem = (await work.faces.inspect(photo.jpeg)).problem
     return None if purpose == "turned" and problem == "turned" else problem
 

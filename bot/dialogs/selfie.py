@@ -80,7 +80,7 @@ def _front_received(scene: Scene, value: JobFinished) -> Next:
     photo = _photo(value)
     if photo.get("problem"):
         return _again("front", Say(f"selfie.problem_{photo['problem']}"))
-    return go("turned", *_only_first(scene), front=photo["id"])
+    return go("turned", *_only_first(scene), Say("selfie.front_good"), front=photo["id"])
 
 
 def _turned_received(scene: Scene, value: JobFinished) -> Next:
@@ -152,8 +152,10 @@ def _unavailable_taken(_scene: Scene, value: str) -> Next:
     return go("verify") if value == "continue" else done(Say("selfie.later"), result="later")
 
 
-def _other_way(_scene: Scene) -> Entered:
-    return Ask(Say("selfie.failed"), (option("yes", "options.yes_connect"), option("later")))
+def _other_way(scene: Scene) -> Entered:
+    """What was never compared has not failed to match."""
+    say = Say("selfie.failed") if scene.get("failures") else Say("selfie.slipped")
+    return Ask(say, (option("yes", "options.yes_connect"), option("later")))
 
 
 def _other_way_taken(scene: Scene, value: str) -> Next:

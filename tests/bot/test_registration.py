@@ -71,7 +71,7 @@ def test_the_messages_of_a_whole_registration() -> None:
         ["identify.confirm"],
         ["selfie.consent"],
         ["selfie.ask_front"],
-        ["selfie.ask_turned"],
+        ["selfie.front_good", "selfie.ask_turned"],
         ["selfie.match", "registration.ask_household"],
         ["registration.ask_account"],
         ["registration.ask_notify"],

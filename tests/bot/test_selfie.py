@@ -67,7 +67,7 @@ def test_an_album_of_twelve_uses_the_first_and_says_so() -> None:
     chat = at_the_selfie().sends_photo(*(f"photo-{n}" for n in range(12)))
     photos = chat.expects_command("photo.receive").data["photos"]
     assert [photo["ref"] for photo in photos] == ["photo-0"]
-    chat.job("received", received(1)).expects("selfie.only_first", "selfie.ask_turned")
+    chat.job("received", received(1)).expects("selfie.only_first", "selfie.front_good", "selfie.ask_turned")
 
 
 @pytest.mark.parametrize(
@@ -75,9 +75,9 @@ def test_an_album_of_twelve_uses_the_first_and_says_so() -> None:
     [
         ("video", "Video belum bisa kami buka"),
         ("voice", "pesan suara belum bisa kami dengar"),
-        ("document", "tolong difoto"),
+        ("document", "tolong potret"),
         ("file_too_large", "terlalu besar"),
-        ("sticker", "jawaban dengan tulisan"),
+        ("sticker", "perlu foto"),
     ],
 )
 def test_what_is_no_photo_is_told_and_the_question_stays(kind: str, words: str) -> None:
@@ -154,7 +154,13 @@ def test_a_fault_of_the_second_photo_asks_for_that_one_alone() -> None:
 def test_photos_that_cannot_be_compared_are_not_asked_for_without_end() -> None:
     chat = two_photos(at_the_selfie()).job("not_turned")
     chat.sends_photo().job("received", received(3)).job("same_photo")
-    chat.sends_photo().job("received", received(4)).job("problem", {"problem": "dark"}).expects("selfie.failed")
+    chat.sends_photo().job("received", received(4)).job("problem", {"problem": "dark"}).expects("selfie.slipped")
+    chat.says("ya").expects("selfie.ticket_opened")
+
+
+def test_a_pdf_for_the_second_photo_is_not_praised() -> None:
+    chat = at_the_selfie().sends_photo().job("received", received(1)).sends("document")
+    assert chat.keys == ["common.photo_step_document", "selfie.ask_turned"]
 
 
 @pytest.mark.parametrize(

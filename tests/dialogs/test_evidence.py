@@ -148,7 +148,7 @@ def test_photos_of_a_cancelled_appeal_end_up_nowhere() -> None:
 
 def test_words_in_place_of_a_photo_are_answered_and_the_step_stays() -> None:
     chat = at_photos().says("listriknya punya orang lain").expects("appeal.photo_wanted", options=["done"])
-    chat.sends("video").expects("common.unsupported_video", "appeal.photos_wanted")
+    chat.sends("video").expects("common.photo_step_video", "appeal.photos_wanted")
 
 
 @pytest.mark.parametrize("text", ["ini fotonya", "bentar ya saya foto dulu", "oke"])
