@@ -1,4 +1,4 @@
-"""The command line: `perlinsos serve`, `migrate`, `doctor`, `select`, `user`, `key`, `nlu`, `face`, `whatsapp`."""
+"""The command line: `perlinsos serve`, `migrate`, `doctor`, `select`, `dialogs`, `user`, `key`, `nlu`, `face`, `whatsapp`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rich.table import Table
 
 from backend.commands.accounts import key_app, user_app
 from backend.commands.common import load_settings, out, with_database
+from backend.commands.dialogs import dialogs
 from backend.commands.nlu import nlu_app
 from backend.commands.selection import select
 from backend.commands.whatsapp import whatsapp_app
@@ -32,6 +33,7 @@ for name, group in {
 }.items():
     app.add_typer(group, name=name)
 app.command()(select)
+app.command()(dialogs)
 
 
 @app.command()
