@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import World
-from tests.e2e.people import FRONT, TURNED, Citizen, resident
+from tests.e2e.people import FRONT, TURNED, Citizen, eventually, resident
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("stories")]
 
@@ -46,6 +46,17 @@ async def test_siti_aminah_is_eligible_and_reads_at_most_twelve_messages(world: 
     result = await siti.hears(number, "memenuhi syarat", "belum berarti sudah dibayar")
     assert "desil 1" in result
     assert not any(NIK.search(text) for text in siti.heard)
+    await nothing_stays_at_the_provider(world, siti)
+
+
+async def nothing_stays_at_the_provider(world: World, citizen: Citizen) -> None:
+    """Telegram's messages with NIK, KK and account are deleted; Twilio's media too, and its credentials never left its host."""
+    if world.channel == "telegram":
+        chat = citizen.user.chat  # type: ignore[attr-defined]
+        await eventually(lambda: len([1 for where, _ in world.telegram.deleted if where == chat]) == 3)
+    else:
+        await eventually(lambda: len(world.twilio.forgotten) >= 2)
+        assert world.twilio.leaks == []
 
 
 async def test_bambang_is_refused_for_electricity_with_figure_and_limit(world: World) -> None:
