@@ -25,6 +25,12 @@ async def migrate(database: Database, revision: str = "head") -> None:
         await connection.run_sync(_upgrade, revision)
 
 
+async def roll_back(database: Database, revision: str = "base") -> None:
+    """Take the schema back to `revision`, and with it the data that only later tables hold: to try a migration both ways."""
+    async with database.engine.begin() as connection:
+        await connection.run_sync(lambda sync: command.downgrade(_config(sync), revision))
+
+
 async def drift(database: Database) -> list[Any]:
     """What the models say and the schema does not, as Alembic operations; empty when they agree."""
     async with database.engine.connect() as connection:

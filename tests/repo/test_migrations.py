@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from alembic import command
 from sqlalchemy import inspect
-from sqlalchemy.engine import Connection
 
 from backend.db import Database
-from backend.migrate import _config, drift, migrate
+from backend.migrate import drift, migrate, roll_back
 from backend.models import Base
 
 
@@ -26,8 +24,7 @@ async def test_a_missing_table_is_seen_as_drift(database: Database) -> None:
 
 
 async def test_down_to_nothing_and_up_again(database: Database) -> None:
-    async with database.engine.begin() as connection:
-        await connection.run_sync(_downgrade)
+    await roll_back(database)
     async with database.engine.connect() as connection:
         left = await connection.run_sync(lambda sync: inspect(sync).get_table_names())
     assert set(left) <= {"alembic_version"}
@@ -50,7 +47,3 @@ async def test_a_new_sqlite_file_is_migrated_from_nothing(tmp_path: Path) -> Non
         assert await drift(fresh) == []
     finally:
         await fresh.close()
-
-
-def _downgrade(connection: Connection) -> None:
-    command.downgrade(_config(connection), "base")

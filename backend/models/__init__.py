@@ -1,0 +1,35 @@
+"""Every table. What names or describes a person rests sealed (`crypto.Sealed`) and is found through keyed hashes."""
+
+from __future__ import annotations
+
+from backend.models.base import Base, Utc, table
+from backend.models.cases import Appeal, AppealEvent, Decision, DisputedDatum, Registration, Ticket
+from backend.models.chats import Content, Conversation, Inbox, Job, Outbox
+from backend.models.offices import ApiKey, AuditEvent, Region, User
+from backend.models.people import Consent, FaceCheck, Person, Photo, PkhRecord
+
+__all__ = [
+    "ApiKey",
+    "Appeal",
+    "AppealEvent",
+    "AuditEvent",
+    "Base",
+    "Consent",
+    "Content",
+    "Conversation",
+    "Decision",
+    "DisputedDatum",
+    "FaceCheck",
+    "Inbox",
+    "Job",
+    "Outbox",
+    "Person",
+    "Photo",
+    "PkhRecord",
+    "Region",
+    "Registration",
+    "Ticket",
+    "User",
+    "Utc",
+    "table",
+]

@@ -1,0 +1,122 @@
+"""What becomes of a person's wish: registration, decision, appeal, and what a human must do."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import JSON, Boolean, Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from backend.crypto import Sealed
+from backend.models.base import Base, id_, ref
+
+
+class Registration(Base):
+    """`status`: waiting_identity, submitted, decided, withdrawn, erased. `details`: household, bank, notification."""
+
+    __tablename__ = "registrations"
+    id: Mapped[int] = id_()
+    number: Mapped[str] = mapped_column(String(20), unique=True)
+    person_id: Mapped[int] = ref("people.id", index=True)
+    conversation_id: Mapped[int | None] = ref("conversations.id", nullable=True)
+    channel: Mapped[str] = mapped_column(String(20))
+    programme: Mapped[str] = mapped_column(String(20))
+    region_code: Mapped[str] = mapped_column(String(13), index=True)
+    status: Mapped[str] = mapped_column(String(20), index=True)
+    details: Mapped[Any] = mapped_column(Sealed("registrations.details"))
+    created_at: Mapped[datetime] = mapped_column(index=True)
+    updated_at: Mapped[datetime]
+
+
+class Decision(Base):
+    """`outcome`: eligible, not_eligible, waiting. Inputs and reasons as they were on that day; never changed afterwards.
+
+    `current`: the newest of its registration. `previous_id`: the decision that this one replaces after an appeal.
+    """
+
+    __tablename__ = "decisions"
+    id: Mapped[int] = id_()
+    registration_id: Mapped[int] = ref("registrations.id", index=True)
+    person_id: Mapped[int] = ref("people.id", index=True)
+    previous_id: Mapped[int | None] = ref("decisions.id", nullable=True)
+    current: Mapped[bool] = mapped_column(Boolean, default=True, server_default=text("true"))
+    outcome: Mapped[str] = mapped_column(String(20), index=True)
+    rule_set: Mapped[str] = mapped_column(String(40))
+    rule_set_version: Mapped[str] = mapped_column(String(20))
+    codes: Mapped[str] = mapped_column(String(300), default="")
+    inputs: Mapped[Any] = mapped_column(Sealed("decisions.inputs"))
+    reasons: Mapped[Any] = mapped_column(Sealed("decisions.reasons"))
+    decided_at: Mapped[datetime] = mapped_column(index=True)
+    appeal_until: Mapped[date | None]
+    told_at: Mapped[datetime | None]
+
+
+class Appeal(Base):
+    """A sanggah against one decision. `status`: received, in_review, need_more, decided, withdrawn."""
+
+    __tablename__ = "appeals"
+    __table_args__ = (
+        Index(
+            "uq_appeals_open", "decision_id", unique=True,
+            postgresql_where=text("status IN ('received', 'in_review', 'need_more')"),
+            sqlite_where=text("status IN ('received', 'in_review', 'need_more')"),
+        ),
+    )  # fmt: skip
+    id: Mapped[int] = id_()
+    number: Mapped[str] = mapped_column(String(20), unique=True)
+    decision_id: Mapped[int] = ref("decisions.id", index=True)
+    registration_id: Mapped[int] = ref("registrations.id", index=True)
+    person_id: Mapped[int] = ref("people.id", index=True)
+    conversation_id: Mapped[int | None] = ref("conversations.id", nullable=True)
+    region_code: Mapped[str] = mapped_column(String(13), index=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    contested: Mapped[Any] = mapped_column(JSON)
+    not_mine: Mapped[Any] = mapped_column(JSON)
+    statement: Mapped[str | None] = mapped_column(Sealed("appeals.statement"))
+    status: Mapped[str] = mapped_column(String(20), index=True)
+    outcome: Mapped[str | None] = mapped_column(String(20))
+    outcome_reason: Mapped[str | None] = mapped_column(Sealed("appeals.outcome_reason"))
+    due_on: Mapped[date]
+    created_at: Mapped[datetime] = mapped_column(index=True)
+    updated_at: Mapped[datetime]
+
+
+class AppealEvent(Base):
+    """The visible history of an appeal."""
+
+    __tablename__ = "appeal_events"
+    id: Mapped[int] = id_()
+    appeal_id: Mapped[int] = ref("appeals.id", index=True)
+    at: Mapped[datetime]
+    status: Mapped[str] = mapped_column(String(20))
+    note: Mapped[str | None] = mapped_column(Sealed("appeal_events.note"))
+    actor: Mapped[str] = mapped_column(String(80))
+
+
+class DisputedDatum(Base):
+    """A datum that an upheld appeal found not to hold for this person: the next selection leaves it out."""
+
+    __tablename__ = "disputed_data"
+    __table_args__ = (UniqueConstraint("person_id", "datum"),)
+    id: Mapped[int] = id_()
+    person_id: Mapped[int] = ref("people.id")
+    datum: Mapped[str] = mapped_column(String(40))
+    appeal_id: Mapped[int] = ref("appeals.id")
+    at: Mapped[datetime]
+
+
+class Ticket(Base):
+    """Something that a human must do. `status`: open, answered, closed."""
+
+    __tablename__ = "tickets"
+    id: Mapped[int] = id_()
+    number: Mapped[str] = mapped_column(String(20), unique=True)
+    conversation_id: Mapped[int | None] = ref("conversations.id", nullable=True, index=True)
+    person_id: Mapped[int | None] = ref("people.id", nullable=True)
+    kind: Mapped[str] = mapped_column(String(20), index=True)
+    text: Mapped[str | None] = mapped_column(Sealed("tickets.text"))
+    status: Mapped[str] = mapped_column(String(12), index=True)
+    created_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
