@@ -12,6 +12,8 @@ import yaml
 from nlu.understanding import NluError
 
 DATA = Path(__file__).parent / "data"
+DEV = Path(__file__).parent / "dev"
+"""Messages by other authors than those of the training examples: measured on, never trained on."""
 
 
 @dataclass(frozen=True, slots=True)

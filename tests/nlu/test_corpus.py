@@ -8,7 +8,7 @@ import pytest
 from rapidfuzz import fuzz, process
 
 from nlu import corpus
-from nlu.corpus import DATA, Example
+from nlu.corpus import DATA, DEV, Example
 from nlu.normalise import clean
 from nlu.understanding import INTENTS, NluError
 
@@ -47,6 +47,20 @@ def test_no_near_duplicates_across_files() -> None:
         if i < j and long[i].intent != long[j].intent
     ]
     assert near == []
+
+
+def test_no_development_sentence_is_in_the_training_examples() -> None:
+    """Only whole sentences here too: everybody says "kapan cair", and that is no copy."""
+    development = [plain(e.text) for e in corpus.read(DEV)]
+    sentences = [text for text in development if len(text) >= 25]
+    texts = [plain(e.text) for e in EXAMPLES]
+    scores = process.cdist(sentences, texts, scorer=fuzz.ratio, score_cutoff=85, workers=1)
+    assert [(sentences[i], texts[j]) for i, j in zip(*scores.nonzero(), strict=True)] == []
+
+
+def test_development_messages_are_of_every_intent() -> None:
+    for file in DEV.glob("*.yml"):
+        assert {e.intent for e in corpus.read_file(file)} == set(INTENTS)
 
 
 def test_nobody_real_is_in_the_examples() -> None:
