@@ -26,7 +26,8 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self.is_sqlite = url.startswith("sqlite")
         options: dict[str, Any] = {} if self.is_sqlite else {"pool_size": pool_size, "max_overflow": 0}
-        self.engine: AsyncEngine = create_async_engine(url, **options)
+        # Hidden: an error's text would otherwise quote the values of the statement, and ends in somebody's log.
+        self.engine: AsyncEngine = create_async_engine(url, hide_parameters=True, **options)
         self._writer = asyncio.Lock()
         if self.is_sqlite:
             _prepare_sqlite(self.engine)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from urllib.parse import parse_qsl
 
@@ -46,8 +46,9 @@ def telegram_routes(intake: Intake, secret: str) -> APIRouter:
                 update = _json(await _body(request))
             except _Refused as refused:
                 return _refuse("telegram", refused)
-            await intake.accept(telegram_updates.parse_update(update))
-            RECEIVED.labels("telegram", "accepted").inc()
+            inbounds = telegram_updates.parse_update(update)
+            if not await _done("telegram", "accepted", intake.accept(inbounds)):
+                return _come_again()
             answer = telegram_updates.callback_answer(update)
             return JSONResponse(answer) if answer else Response(status_code=200)
 
@@ -82,8 +83,8 @@ def whatsapp_routes(
                 inbounds = _parsed(form)
             except _Refused as refused:
                 return _refuse("whatsapp", refused)
-            await intake.accept(inbounds)
-            RECEIVED.labels("whatsapp", "accepted").inc()
+            if not await _done("whatsapp", "accepted", intake.accept(inbounds)):
+                return _come_again()
             return Response(EMPTY_TWIML, media_type="text/xml")
 
     @router.post("/webhooks/whatsapp/status")
@@ -95,8 +96,8 @@ def whatsapp_routes(
             return _refuse("whatsapp", refused)
         except KeyError:
             return _refuse("whatsapp", _Refused(400, "receipt"))
-        await take_receipt(database, receipt, now())
-        RECEIVED.labels("whatsapp", "receipt").inc()
+        if not await _done("whatsapp", "receipt", take_receipt(database, receipt, now())):
+            return _come_again()
         return Response(status_code=204)
 
     return router
@@ -129,6 +130,23 @@ def _json(raw: bytes) -> dict[str, object]:
     if not isinstance(found, dict):
         raise _Refused(400, "json")
     return found
+
+
+async def _done(channel: str, what: str, storing: Awaitable[None]) -> bool:
+    """Whether it is stored. Where it is not, the provider must hear so, and the operator why."""
+    try:
+        await storing
+    except Exception as error:  # whatever the database met: nothing is acknowledged that is not committed
+        RECEIVED.labels(channel, "failed").inc()
+        log.error("webhook_failed", channel=channel, what=what, cause=type(error).__name__)
+        return False
+    RECEIVED.labels(channel, what).inc()
+    return True
+
+
+def _come_again() -> Response:
+    """Both providers repeat what is not answered with 2xx."""
+    return Response(status_code=503, headers={"Retry-After": "5"})
 
 
 def _refuse(channel: str, refused: _Refused) -> Response:

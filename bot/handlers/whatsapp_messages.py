@@ -22,6 +22,7 @@ STATUS_PATH = "/webhooks/whatsapp/status"
 Pairs = Sequence[tuple[str, str]]
 
 _OUTGOING = "outgoing"  # the receipt URL's parameter that carries our id
+_LONGEST_ID = 18  # digits that fit a database's integer
 _MEDIA_URL = re.compile(r"https?://[^/]+/2010-04-01/Accounts/AC\w+/Messages/(?P<ref>\w{34}/Media/ME\w{32})")
 _PHONE = re.compile(r"whatsapp:(\+\d{7,15})")
 
@@ -63,7 +64,7 @@ def parse_status(params: Pairs, query: Pairs) -> Receipt:
     fields = dict(params)
     own = dict(query).get(_OUTGOING, "")
     return Receipt(
-        outgoing_id=int(own) if own.isdecimal() else None,
+        outgoing_id=int(own) if own.isdecimal() and len(own) <= _LONGEST_ID else None,
         provider_id=fields["MessageSid"],
         status=fields["MessageStatus"],
         error=fields.get("ErrorCode", ""),

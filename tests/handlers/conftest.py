@@ -1,0 +1,24 @@
+"""The webhooks on a database of either kind."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from fastapi import FastAPI
+
+from backend.db import Database
+from backend.gateways.http import HttpClient
+from bot.handlers.webhooks import telegram_routes, whatsapp_routes
+from tests.handlers.support import Bench
+from tests.handlers.webhooks import ACCOUNT, AUTH_TOKEN, PUBLIC, SECRET, Edge, served
+
+
+@pytest.fixture
+async def edge(database: Database, http: HttpClient) -> AsyncIterator[Edge]:
+    bench = Bench(database)
+    app = FastAPI()
+    app.include_router(telegram_routes(bench.intake, SECRET))
+    app.include_router(whatsapp_routes(bench.intake, database, bench.clock, AUTH_TOKEN, ACCOUNT, f"{PUBLIC}/"))
+    async with served(app) as url:
+        yield Edge(bench, http, url)
