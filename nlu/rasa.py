@@ -105,6 +105,13 @@ class Breaker:
         OPEN.set(state is not State.CLOSED)
 
 
+@dataclass(slots=True)
+class _Batch:
+    """After the first trouble no more texts of a batch are sent: people wait for one time-out at most."""
+
+    troubled: bool = False
+
+
 class RasaEngine:
     """Asks a Rasa server; `fallback` reads what it does not answer.
 
@@ -138,7 +145,8 @@ class RasaEngine:
 
     async def understand(self, texts: Sequence[str]) -> list[Understanding]:
         """In the order of the texts; what Rasa leaves open is read by the fallback in one go."""
-        answers = await asyncio.gather(*(self._ask(text) for text in texts))
+        batch = _Batch()
+        answers = await asyncio.gather(*(self._ask(text, batch) for text in texts))
         left = [text for text, answer in zip(texts, answers, strict=True) if answer is None]
         if not left:
             return [answer for answer in answers if answer is not None]
@@ -156,15 +164,15 @@ class RasaEngine:
             return INSTEAD
         return "ok" if answer.status == 200 else INSTEAD
 
-    async def _ask(self, text: str) -> Understanding | None:
+    async def _ask(self, text: str, batch: _Batch) -> Understanding | None:
         """What Rasa makes of a text; None when the fallback must read it."""
         # Rasa takes a text that begins with a slash for a command and believes whatever intent it names.
         said = text.strip().lstrip("/ \t\n")
         if not said:
             return Understanding(FALLBACK, 0.0)
         async with self._room:
-            if not self._breaker.allows():
-                FALLBACKS.labels("open").inc()
+            if batch.troubled or not self._breaker.allows():
+                FALLBACKS.labels("not asked").inc()
                 return None
             try:
                 ranking, coverage = await self._parse(said)
@@ -172,6 +180,7 @@ class RasaEngine:
                 self._breaker.failed("cancelled")
                 raise
             except Trouble as trouble:
+                batch.troubled = True
                 self._breaker.failed(str(trouble))
                 FALLBACKS.labels(str(trouble)).inc()
                 return None
