@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, File, Query, Response, UploadFile
@@ -10,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.api.auth import Authorised, Caller, Parts, Services
 from backend.api.idempotency import Once
-from backend.api.paging import Cursor, Limit, Listed, Region, Since, Until, cut, filters, page
+from backend.api.paging import Asked, Listed, Wanted, listed
 from backend.api.problems import Problem, invalid, missing
 from backend.api.refusals import not_possible, refused
 from backend.api.schemas import (
@@ -41,20 +42,16 @@ Act = Callable[[AsyncConnection], Awaitable[Rung]]
 @router.get("", summary="Appeals, the newest first")
 async def list_appeals(
     parts: Parts,
-    caller: Authorised,
-    region: Region | None = None,
-    since: Since = None,
-    until: Until = None,
+    wanted: Wanted,
+    asked: Asked,
     status: AppealStatus | None = None,
     outcome: AppealOutcome | None = None,
     number: Annotated[AppealNumber | None, Query()] = None,
-    limit: Limit = 50,
-    cursor: Cursor = None,
 ) -> Listed[AppealSummary]:
-    wanted = filters(caller, region, since, until, status=status or "", outcome=outcome or "", number=number or "")
+    exactly = replace(wanted, status=status or "", outcome=outcome or "", number=number or "")
     async with parts.database.read() as connection:
-        rows = await listing.appeals(connection, wanted, page(limit, cursor))
-    return Listed(items=[AppealSummary.of(row) for row in rows[:limit]], next=cut(rows, limit))
+        rows = await listing.appeals(connection, exactly, asked)
+    return listed(rows, asked, AppealSummary.of)
 
 
 @router.post("", status_code=201, summary="Hand in an appeal of a person who has proven who they are")

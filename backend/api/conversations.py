@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from backend.api.auth import Authorised, Caller, Parts, Services
 from backend.api.idempotency import Once
-from backend.api.paging import Cursor, Limit, Listed, Region, Since, Until, cut, filters, page
+from backend.api.paging import Asked, Listed, Wanted, listed
 from backend.api.problems import Problem, missing
 from backend.api.schemas import ConversationSummary, MessageAccepted, Messages, MessageShown, OfficerMessage
 from backend.api.types import Id
@@ -17,20 +17,11 @@ router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
 
 
 @router.get("", summary="Conversations, the newest first")
-async def list_conversations(
-    parts: Parts,
-    caller: Authorised,
-    region: Region | None = None,
-    since: Since = None,
-    until: Until = None,
-    limit: Limit = 50,
-    cursor: Cursor = None,
-) -> Listed[ConversationSummary]:
+async def list_conversations(parts: Parts, wanted: Wanted, asked: Asked) -> Listed[ConversationSummary]:
     """A chat of nobody proven lies in no region: only a key for all regions lists it."""
-    wanted = filters(caller, region, since, until)
     async with parts.database.read() as connection:
-        rows = await listing.conversations(connection, wanted, page(limit, cursor))
-    return Listed(items=[ConversationSummary.of(row) for row in rows[:limit]], next=cut(rows, limit))
+        rows = await listing.conversations(connection, wanted, asked)
+    return listed(rows, asked, ConversationSummary.of)
 
 
 @router.get("/{conversation_id}/messages", summary="The last lines of a chat")

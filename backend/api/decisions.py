@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from fastapi import APIRouter
 
 from backend.api.auth import READERS, Authorised, Parts
-from backend.api.paging import Cursor, Limit, Listed, Region, Since, Until, cut, filters, page
+from backend.api.paging import Asked, Listed, Wanted, listed
 from backend.api.problems import missing
 from backend.api.schemas import DecisionRead, DecisionSummary, Outcome, reasons
 from backend.api.types import Id
@@ -19,19 +20,15 @@ router = APIRouter(prefix="/api/v1/decisions", tags=["decisions"])
 @router.get("", summary="Decisions, the newest first")
 async def list_decisions(
     parts: Parts,
-    caller: Authorised,
-    region: Region | None = None,
-    since: Since = None,
-    until: Until = None,
+    wanted: Wanted,
+    asked: Asked,
     outcome: Outcome | None = None,
     state: Literal["current", "replaced"] | None = None,
-    limit: Limit = 50,
-    cursor: Cursor = None,
 ) -> Listed[DecisionSummary]:
-    wanted = filters(caller, region, since, until, status=state or "", outcome=outcome or "")
+    exactly = replace(wanted, status=state or "", outcome=outcome or "")
     async with parts.database.read() as connection:
-        rows = await listing.decisions(connection, wanted, page(limit, cursor))
-    return Listed(items=[DecisionSummary.model_validate(row) for row in rows[:limit]], next=cut(rows, limit))
+        rows = await listing.decisions(connection, exactly, asked)
+    return listed(rows, asked, DecisionSummary.model_validate)
 
 
 @router.get("/{decision_id}", summary="One decision with its reasons and inputs")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Generic, Protocol, TypeVar
 
-from fastapi import Query
+from fastapi import Depends, Query
 from pydantic import BaseModel, Field
 
-from backend.api.auth import Caller
+from backend.api.auth import Authorised
 from backend.domain.regions import WIB
 from backend.repositories.listing import Filters, Page
 
@@ -37,6 +37,9 @@ class HasId(Protocol):
     def id(self) -> int: ...
 
 
+Row = TypeVar("Row", bound=HasId)
+
+
 class Listed(BaseModel, Generic[T]):
     """One page, the newest first. `next`: the cursor of the following page, null at the end."""
 
@@ -44,20 +47,23 @@ class Listed(BaseModel, Generic[T]):
     next: int | None = Field(default=None, examples=[None])
 
 
-def filters(
-    caller: Caller, region: str | None, since: date | None, until: date | None, *, status: str = "", outcome: str = "",
-    number: str = "", person_id: int | None = None,
-) -> Filters:  # fmt: skip
-    """What the caller asked for, within what they may see."""
+def _wanted(caller: Authorised, region: Region | None = None, since: Since = None, until: Until = None) -> Filters:
     return Filters(
         regions=caller.regions(region or ""),
-        status=status,
-        outcome=outcome,
         since=day_start(since) if since else None,
         before=day_start(until + timedelta(days=1)) if until else None,
-        number=number,
-        person_id=person_id,
     )
+
+
+def _asked(limit: Limit = 50, cursor: Cursor = None) -> Page:
+    return Page(limit + 1, cursor)
+
+
+Wanted = Annotated[Filters, Depends(_wanted)]
+"""The region and the days that were asked for, within what the caller may see."""
+
+Asked = Annotated[Page, Depends(_asked)]
+"""A page, and one row more: it tells whether there is a next page."""
 
 
 def day_start(day: date) -> datetime:
@@ -65,11 +71,7 @@ def day_start(day: date) -> datetime:
     return datetime.combine(day, time(), WIB)
 
 
-def page(limit: int, cursor: int | None) -> Page:
-    """One row more than asked for tells whether there is a next page."""
-    return Page(limit + 1, cursor)
-
-
-def cut(rows: Sequence[HasId], limit: int) -> int | None:
-    """The cursor of the next page."""
-    return rows[limit - 1].id if len(rows) > limit else None
+def listed(rows: Sequence[Row], asked: Page, show: Callable[[Row], T]) -> Listed[T]:
+    """The page that was asked for, with the cursor of the next."""
+    most = asked.most - 1
+    return Listed(items=[show(row) for row in rows[:most]], next=rows[most - 1].id if len(rows) > most else None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from backend.api.auth import Authorised, Caller, Parts, Services
-from backend.api.paging import Cursor, Limit, Listed, Region, Since, Until, cut, filters, page
+from backend.api.paging import Asked, Listed, Wanted, listed
 from backend.api.problems import missing
 from backend.api.schemas import People, PersonSearch, PersonShown
 from backend.api.types import Id
@@ -17,18 +17,10 @@ router = APIRouter(prefix="/api/v1/people", tags=["people"])
 
 
 @router.get("", summary="People, the newest first")
-async def list_people(
-    parts: Parts,
-    caller: Authorised,
-    region: Region | None = None,
-    since: Since = None,
-    until: Until = None,
-    limit: Limit = 50,
-    cursor: Cursor = None,
-) -> Listed[PersonShown]:
+async def list_people(parts: Parts, wanted: Wanted, asked: Asked) -> Listed[PersonShown]:
     async with parts.database.read() as connection:
-        rows = await listing.people(connection, filters(caller, region, since, until), page(limit, cursor))
-    return Listed(items=[PersonShown.of(row) for row in rows[:limit]], next=cut(rows, limit))
+        rows = await listing.people(connection, wanted, asked)
+    return listed(rows, asked, PersonShown.of)
 
 
 @router.post("/search", summary="Who has this NIK")

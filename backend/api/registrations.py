@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
 from backend.api.auth import Authorised, Parts, Services
 from backend.api.idempotency import Once
-from backend.api.paging import Cursor, Limit, Listed, Region, Since, Until, cut, filters, page
+from backend.api.paging import Asked, Listed, Wanted, listed
 from backend.api.problems import Problem, invalid, missing
 from backend.api.refusals import refused
 from backend.api.schemas import (
@@ -33,20 +34,16 @@ router = APIRouter(prefix="/api/v1/registrations", tags=["registrations"])
 @router.get("", summary="Registrations, the newest first")
 async def list_registrations(
     parts: Parts,
-    caller: Authorised,
-    region: Region | None = None,
-    since: Since = None,
-    until: Until = None,
+    wanted: Wanted,
+    asked: Asked,
     status: RegistrationStatus | None = None,
     outcome: Outcome | None = None,
     number: Annotated[RegistrationNumber | None, Query()] = None,
-    limit: Limit = 50,
-    cursor: Cursor = None,
 ) -> Listed[RegistrationSummary]:
-    wanted = filters(caller, region, since, until, status=status or "", outcome=outcome or "", number=number or "")
+    exactly = replace(wanted, status=status or "", outcome=outcome or "", number=number or "")
     async with parts.database.read() as connection:
-        rows = await listing.registrations(connection, wanted, page(limit, cursor))
-    return Listed(items=[RegistrationSummary.of(row) for row in rows[:limit]], next=cut(rows, limit))
+        rows = await listing.registrations(connection, exactly, asked)
+    return listed(rows, asked, RegistrationSummary.of)
 
 
 @router.post("", status_code=201, summary="Hand in a registration for a person")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from backend.api.auth import Authorised, Parts
-from backend.api.paging import Region, Since, Until, filters
+from backend.api.auth import Parts
+from backend.api.paging import Wanted
 from backend.api.schemas import Stats
 from backend.repositories.overview import overview
 
@@ -13,10 +13,7 @@ router = APIRouter(prefix="/api/v1/stats", tags=["stats"])
 
 
 @router.get("", summary="The four stages, by outcome, region and day")
-async def read_stats(
-    parts: Parts, caller: Authorised, region: Region | None = None, since: Since = None, until: Until = None
-) -> Stats:
-    wanted = filters(caller, region, since, until)
+async def read_stats(parts: Parts, wanted: Wanted) -> Stats:
     async with parts.database.read() as connection:
         found = await overview(connection, wanted.regions, wanted.since, wanted.before)
     return Stats.model_validate(found)

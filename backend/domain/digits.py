@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 # Longer texts are cut: no number that we look for starts behind this point of a message.
 _LONGEST = 2_000
@@ -18,6 +19,9 @@ _INVISIBLE = {"Cf", "Mn", "Me"}
 _SEPARATORS = re.compile(r"[\s.\-\u2010-\u2015\u2212_/:'’()=]+")
 _LIST_BREAK = re.compile(r"[\n\r,;|]+")
 _WORD = re.compile(r"(?<![^\W_])[^\W\d_]+(?![^\W_])")
+
+
+NumberProblem = Literal["empty", "letters", "too_short", "too_long", "all_same"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,18 @@ def find_number(text: str, labels: tuple[str, ...], wanted: int) -> Found:
     whole = tuple(dict.fromkeys(item for item in items if item.isascii() and item.isdigit() and len(item) == wanted))
     rest = whole[0] if len(whole) == 1 else "".join(items)
     return Found("".join(c for c in rest if "0" <= c <= "9"), any(c.isalpha() for c in rest), whole)
+
+
+def shape_problem(found: Found, text: str, length: int) -> NumberProblem | None:
+    """Why what was found cannot be a number of exactly `length` digits, whatever they mean."""
+    if found.letters:
+        return "letters"
+    count = len(found.digits)
+    if count == 0:
+        return "letters" if has_words(text) else "empty"
+    if count != length:
+        return "too_short" if count < length else "too_long"
+    return "all_same" if len(set(found.digits)) == 1 else None
 
 
 def has_words(text: str) -> bool:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from backend.domain.digits import find_number, has_words
+from backend.domain.digits import NumberProblem, find_number, shape_problem
 from backend.domain.nik import LENGTH, mask_digits, possible_dates, split_date
 
-KkProblemKind = Literal["empty", "letters", "too_short", "too_long", "all_same", "impossible_date", "looks_like_nik"]
+KkProblemKind = NumberProblem | Literal["impossible_date", "looks_like_nik"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +40,12 @@ def parse_kk(text: str, *, nik: str = "") -> Kk | KkProblem:
     `nik` is the NIK given before. The same number again, or a day above 40 (which only a woman's NIK has), is a NIK.
     """
     found = find_number(text, ("kk", "nik", "nomor", "no"), LENGTH)
-    digits, count = found.digits, len(found.digits)
     for number in found.whole[1:] and found.whole:
         reading = _read(number, nik)
         if isinstance(reading, Kk):
             return reading
-    if found.letters:
-        return KkProblem("letters", count)
-    if count == 0:
-        return KkProblem("letters" if has_words(text) else "empty", 0)
-    if count != LENGTH:
-        return KkProblem("too_short" if count < LENGTH else "too_long", count)
-    if len(set(digits)) == 1:
-        return KkProblem("all_same", count)
-    return _read(digits, nik)
+    problem = shape_problem(found, text, LENGTH)
+    return KkProblem(problem, len(found.digits)) if problem else _read(found.digits, nik)
 
 
 def _read(digits: str, nik: str) -> Kk | KkProblem:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
-from backend.domain.digits import find_number, has_words
+from backend.domain.digits import NumberProblem, find_number, shape_problem
 
 LENGTH = 16
 KTP_AGE = 17
@@ -21,9 +21,7 @@ OLDEST = 110
 _WOMEN = 40
 
 Sex = Literal["male", "female"]
-NikProblemKind = Literal[
-    "empty", "letters", "too_short", "too_long", "all_same", "impossible_date", "looks_like_kk", "under_age"
-]
+NikProblemKind = NumberProblem | Literal["impossible_date", "looks_like_kk", "under_age"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +57,12 @@ def parse_nik(text: str, today: date, *, insisted: bool = False) -> Nik | NikPro
     where the first time a KK number or a child was far more likely.
     """
     found = find_number(text, ("nik", "ktp", "kk", "nomor", "no"), LENGTH)
-    count = len(found.digits)
     for number in found.whole[1:] and found.whole:
         reading = _read(number, today, insisted)
         if isinstance(reading, Nik):
             return reading
-    if found.letters:
-        return NikProblem("letters", count)
-    if count == 0:
-        return NikProblem("letters" if has_words(text) else "empty", 0)
-    if count != LENGTH:
-        return NikProblem("too_short" if count < LENGTH else "too_long", count)
-    if len(set(found.digits)) == 1:
-        return NikProblem("all_same", count)
-    return _read(found.digits, today, insisted)
+    problem = shape_problem(found, text, LENGTH)
+    return NikProblem(problem, len(found.digits)) if problem else _read(found.digits, today, insisted)
 
 
 def region_known(code: str, regions: Container[str]) -> bool:

@@ -173,10 +173,7 @@ def _of_registrations(statement: Rows, filters: Filters) -> Rows:
     current = (_D.registration_id == _R.id) & _D.current
     joined = REGISTRATIONS.join(PEOPLE, _P.id == _R.person_id).outerjoin(DECISIONS, current)
     where = _where(filters, _R.region_code, _R.created_at, _R.id)
-    where += [_R.status == filters.status] if filters.status else []
-    where += [_D.outcome == filters.outcome] if filters.outcome else []
-    where += [_R.number == filters.number] if filters.number else []
-    where += [_R.person_id == filters.person_id] if filters.person_id is not None else []
+    where += _exactly(filters, _R.person_id, _R.status, _D.outcome, _R.number)
     return statement.select_from(joined).where(*where)
 
 
@@ -217,10 +214,7 @@ async def count_appeals(connection: AsyncConnection, filters: Filters) -> int:
 
 def _of_appeals(statement: Rows, filters: Filters) -> Rows:
     where = _where(filters, _A.region_code, _A.created_at, _A.id)
-    where += [_A.status == filters.status] if filters.status else []
-    where += [_A.outcome == filters.outcome] if filters.outcome else []
-    where += [_A.number == filters.number] if filters.number else []
-    where += [_A.person_id == filters.person_id] if filters.person_id is not None else []
+    where += _exactly(filters, _A.person_id, _A.status, _A.outcome, _A.number)
     return statement.select_from(APPEALS.join(PEOPLE, _P.id == _A.person_id)).where(*where)
 
 
@@ -297,6 +291,18 @@ def _where(
     if filters.ids:
         where.append(or_(*(key == one for one in filters.ids)))
     return where
+
+
+def _exactly(
+    filters: Filters,
+    person_id: ColumnElement[int],
+    status: ColumnElement[str],
+    outcome: ColumnElement[Any],
+    number: ColumnElement[str],
+) -> list[ColumnElement[bool]]:
+    words = ((status, filters.status), (outcome, filters.outcome), (number, filters.number))
+    where = [column == word for column, word in words if word]
+    return where + ([person_id == filters.person_id] if filters.person_id is not None else [])
 
 
 def _paged(statement: Rows, key: ColumnElement[int], page: Page) -> Rows:
