@@ -13,14 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.events import Understanding
-from nlu.features import BLOCKS
 from nlu.understanding import FALLBACK, NluError
 
 FORMAT = 1
 TOO_LONG = 4_000
 """Characters; longer than anything WhatsApp sends, so not a request that somebody typed."""
 Blocks = Sequence[Sequence[str]]
-"""The features of one text by name, one list for each of `BLOCKS`."""
+"""The features of one text by name, one list for each of `nlu.features.BLOCKS`."""
 Floats = NDArray[np.float32]
 Row = tuple[NDArray[np.int32], Floats]
 
@@ -49,18 +48,6 @@ class Vectoriser:
     index: dict[str, int]
     idf: Floats
     weights: tuple[float, ...]
-
-    @classmethod
-    def fit(cls, documents: Sequence[Blocks], least: Sequence[int], weights: Sequence[float]) -> Vectoriser:
-        """`documents`: the feature lists of each text; `least`: how many texts a feature of each block must be in."""
-        index: dict[str, int] = {}
-        idf: list[float] = []
-        for block in range(len(BLOCKS)):
-            counts = Counter(name for document in documents for name in set(document[block]))
-            for name in sorted(name for name, count in counts.items() if count >= least[block]):
-                index[f"{block}{name}"] = len(index)
-                idf.append(np.log((1 + len(documents)) / (1 + counts[name])) + 1)
-        return cls(index, np.asarray(idf, dtype=np.float32), tuple(weights))
 
     def row(self, blocks: Blocks) -> Row:
         """Column numbers and values of one text."""

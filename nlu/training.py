@@ -15,18 +15,21 @@ from sklearn.naive_bayes import MultinomialNB
 from sklearn.svm import LinearSVC
 
 from nlu.corpus import DATA, Example, fingerprint, read
+from nlu.counts import Counts, Rows
 from nlu.features import analyser
-from nlu.model import Blocks, Floats, Model, Row, Rule, Vectoriser
+from nlu.model import Floats, Model, Rule, Vectoriser
 from nlu.normalise import default
 from nlu.understanding import INTENTS
 
+Labels = NDArray[np.int64]
+"""Of each text the index of its intent in `INTENTS`, or the number of its fold."""
 LEAST = (1, 2, 1)
-WEIGHTS = (1.0, 1.0, 0.7)
+WEIGHTS = (1.0, 1.0, 0.5)
 SMALL_TALK = frozenset({"greet", "thanks", "affirm", "deny", "help", "cancel"})
 """Intents that courtesies change or are."""
 NEVER = -1e3
 """The score of an intent without any example."""
-RULE = Rule(confidence=0.55, margin=0.15, coverage=0.4)
+RULE = Rule(confidence=0.65, margin=0.35, coverage=0.4)
 FOLDS = 5
 
 
@@ -62,22 +65,20 @@ def train(out: Path, data: Path = DATA) -> Report:
 
 def learn(examples: Sequence[Example]) -> tuple[Model, float]:
     """A model of all the examples, and the share of them that a model without their neighbours recognises."""
-    documents = [analyser().features(example.text) for example in examples]
-    truth = np.asarray([INTENTS.index(example.intent) for example in examples])
-    folds = neighbour_folds(examples)
     polite = _polite_copies(examples)
-    copies, owners = [analyser().features(text) for _, text in polite], np.asarray([owner for owner, _ in polite])
+    owners = np.asarray([*range(len(examples)), *(owner for owner, _ in polite)])
+    texts = [*(example.text for example in examples), *(text for _, text in polite)]
+    counts = Counts.of([analyser().features(text) for text in texts])
+    truth = np.asarray([INTENTS.index(example.intent) for example in examples])
+    labels, folds = truth[owners], neighbour_folds(examples)
     logits = np.zeros((len(examples), len(INTENTS)), dtype=np.float32)
     for fold in range(FOLDS):
-        seen, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        learnt = [k for k, owner in enumerate(owners) if folds[owner] != fold]
-        texts = [documents[i] for i in seen] + [copies[k] for k in learnt]
-        part = fit(texts, truth[np.concatenate([seen, owners[learnt]])])
-        for i in held:
-            logits[i] = part.logits(part.vectoriser.row(documents[i]))
+        _, matrix, coefficients, bias = _fit(counts, labels, np.flatnonzero(folds[owners] != fold))
+        held = np.flatnonzero(folds == fold)
+        logits[held] = matrix[held] @ coefficients + bias
+    vectoriser, _, coefficients, bias = _fit(counts, labels, np.arange(len(labels)))
     temperature = calibrate(logits, truth)
-    labels = np.concatenate([truth, truth[owners]])
-    model = fit([*documents, *copies], labels, temperature, fingerprint(examples))
+    model = Model(INTENTS, vectoriser, coefficients, bias, temperature, RULE, fingerprint(examples))
     return model, float(np.mean(logits.argmax(axis=1) == truth))
 
 
@@ -87,24 +88,23 @@ def _polite_copies(examples: Sequence[Example]) -> list[tuple[int, str]]:
     return [(i, default().wrapped(examples[i].text, turn)) for turn, i in enumerate(requests[::4])]
 
 
-def fit(documents: Sequence[Blocks], truth: NDArray[np.int64], temperature: float = 1.0, corpus: str = "") -> Model:
-    """A model of texts already turned into features; `truth` holds the index of each one's intent in `INTENTS`."""
-    vectoriser = Vectoriser.fit(documents, LEAST, WEIGHTS)
-    matrix = _matrix([vectoriser.row(document) for document in documents], len(vectoriser.index))
-    coefficients = np.zeros((len(vectoriser.index), len(INTENTS)), dtype=np.float32)
+def _fit(counts: Counts, labels: Labels, seen: Rows) -> tuple[Vectoriser, csr_matrix, Floats, Floats]:
+    """What the texts `seen` teach: features, the matrix of all texts in them, coefficients and bias of each intent."""
+    vectoriser, matrix = counts.weighted(seen, LEAST, WEIGHTS)
+    coefficients = np.zeros((matrix.shape[1], len(INTENTS)), dtype=np.float32)
     bias = np.full(len(INTENTS), NEVER, dtype=np.float32)
-    intents = np.unique(truth)
-    coefficients[:, intents], bias[intents] = _blend(matrix, truth)
-    return Model(INTENTS, vectoriser, coefficients, bias, temperature, RULE, corpus)
+    intents = np.unique(labels[seen])
+    coefficients[:, intents], bias[intents] = _blend(matrix[seen], labels[seen])
+    return vectoriser, matrix, coefficients, bias
 
 
-def _blend(matrix: csr_matrix, truth: NDArray[np.int64]) -> tuple[Floats, Floats]:
+def _blend(matrix: csr_matrix, truth: Labels) -> tuple[Floats, Floats]:
     """Two linear classifiers in one matrix: counts know requests best, margins what is out of scope; the sum beats both.
 
     Each is scaled so that its scores on the training texts spread by one, and freed of what is equal for all intents.
     """
-    margins = LinearSVC(C=0.5, random_state=0).fit(matrix, truth)
-    counts = MultinomialNB(alpha=0.05, fit_prior=False).fit(matrix, truth)
+    margins = LinearSVC(C=1.0, random_state=0).fit(matrix, truth)
+    counts = MultinomialNB(alpha=0.03, fit_prior=False).fit(matrix, truth)
     coefficients = np.zeros((matrix.shape[1], len(margins.classes_)), dtype=np.float32)
     for weights in (margins.coef_.T, counts.feature_log_prob_.T):
         weights = weights - weights.mean(axis=1, keepdims=True)
@@ -113,7 +113,7 @@ def _blend(matrix: csr_matrix, truth: NDArray[np.int64]) -> tuple[Floats, Floats
     return coefficients, (margins.intercept_ / spread).astype(np.float32)
 
 
-def neighbour_folds(examples: Sequence[Example], pieces: int = 6) -> NDArray[np.int64]:
+def neighbour_folds(examples: Sequence[Example], pieces: int = 6) -> Labels:
     """Fold numbers that keep neighbours together: lines that stand side by side were thought of side by side."""
     totals: dict[str, int] = {}
     for example in examples:
@@ -126,7 +126,7 @@ def neighbour_folds(examples: Sequence[Example], pieces: int = 6) -> NDArray[np.
     return np.asarray(folds)
 
 
-def calibrate(logits: Floats, truth: NDArray[np.int64]) -> float:
+def calibrate(logits: Floats, truth: Labels) -> float:
     """The temperature under which the probabilities of held-out examples are as right as they claim to be."""
 
     def surprise(temperature: float) -> float:
@@ -136,10 +136,3 @@ def calibrate(logits: Floats, truth: NDArray[np.int64]) -> float:
         return float(np.mean(np.log(np.exp(scaled).sum(axis=1)) - chosen))
 
     return float(minimize_scalar(surprise, bounds=(0.05, 5.0), method="bounded").x)
-
-
-def _matrix(rows: Sequence[Row], width: int) -> csr_matrix:
-    ends = np.cumsum([0, *(len(columns) for columns, _ in rows)])
-    columns = np.concatenate([columns for columns, _ in rows])
-    values = np.concatenate([values for _, values in rows])
-    return csr_matrix((values, columns, ends), shape=(len(rows), width))
