@@ -1,7 +1,7 @@
 # make run: the whole service on this machine, with sandbox residents. make test: everything that is checked.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lock services
+.PHONY: help run test check format lock services rasa
 
 HOST ?= $(or $(PERLINSOS_HOST),127.0.0.1)
 PORT ?= $(or $(PERLINSOS_PORT),8000)
@@ -37,6 +37,9 @@ format: .venv/.test ## bring the code into shape
 services: ## PostgreSQL and Chromium for the tests, from apt when they are missing
 	@scripts/install-services
 
+rasa: var/rasa/perlinsos.tar.gz ## Rasa beside the service: installed apart in .venv-rasa (Python 3.10) and trained
+	@echo "Now: scripts/rasa serve, and in another terminal: PERLINSOS_NLU_ENGINE=rasa make run"
+
 lock: ## write requirements/*.lock anew (scripts/lock --upgrade for newer versions)
 	scripts/lock
 
@@ -59,3 +62,6 @@ var/nlu/model.bin: $(wildcard nlu/*.py nlu/*.yml nlu/data/*.yml) | .venv/.run
 	@echo "Training the classifier (only when its data changed)"
 	@.venv/bin/perlinsos nlu train
 	@touch $@
+
+var/rasa/perlinsos.tar.gz: requirements/rasa.lock scripts/rasa $(wildcard nlu/*.py nlu/*.yml nlu/data/*.yml)
+	@scripts/rasa train $@
