@@ -179,7 +179,7 @@ class TurnWorker:
         subject = _subject(chat)
         while chat.happenings:
             happening = chat.happenings[0]
-            if chat.handled and _subject(chat) != subject:
+            if _subject(chat) != subject:
                 return
             event = self._catalogue.resolve(happening.event, chat.session)
             turn = advance(chat.session, event, replace(facts, code=self._code()), now)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from datetime import datetime
 
 import pytest
 from sqlalchemy import event, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.db import Database
+from backend.repositories import inbox
+from backend.services.facts import Subject
 from bot.effects import Say
-from bot.events import Choice, Event, PhotoRef, Photos, Started, Text, Timeout, to_json
+from bot.events import Choice, Event, JobFinished, PhotoRef, Photos, Started, Text, Timeout, to_json
+from bot.facts import Facts
 from bot.handlers.turns import TurnWorker
 from bot.session import Session
 from bot.texts import Catalogue
@@ -165,3 +171,24 @@ async def test_an_event_of_an_unknown_session_version_is_set_aside_not_guessed(b
     async with bench.database.read() as connection:
         assert (await connection.execute(select(INBOX.c.error))).scalar_one() == "ValueError"
     assert to_json(Timeout("slow"))["name"] == "slow"
+
+
+async def test_a_proof_that_arrives_together_with_a_timer_is_told_with_the_facts_of_its_person(bench: Bench) -> None:
+    """A slow check's timer and its outcome fall into one batch: the outcome must not be advanced with a stranger's facts."""
+    for text in ("daftar", "ya", "3510164503870001", "3510160101100001"):
+        await bench.arrives("a", text)
+    await bench.work()
+    asked: list[int | None] = []
+    load = bench.turns._load_facts
+
+    async def remembering(connection: AsyncConnection, subjects: Sequence[Subject], now: datetime) -> Sequence[Facts]:
+        asked.extend(subject.person_id for subject in subjects)
+        return await load(connection, subjects, now)
+
+    bench.turns._load_facts = remembering
+    outcome = to_json(JobFinished("ikd.look_up", "1", "not_together", {}, person_id=77))
+    async with bench.database.write() as connection:
+        await inbox.insert_events(connection, bench.database, [inbox.Arrival(1, "job", "9", outcome)], bench.clock())
+    bench.clock.passes(seconds=7)
+    await bench.turns.run([1])
+    assert asked == [None, 77]
