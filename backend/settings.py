@@ -29,6 +29,7 @@ class Settings(BaseSettings):
     nlu_engine: Literal["embedded", "rasa"] = "embedded"
     nlu_model: Path = Path("var/nlu/model.bin")
     rasa_url: str = "http://127.0.0.1:5005"
+    rasa_timeout: float = Field(default=0.8, gt=0, description="seconds until the embedded engine reads instead")
 
     sandbox: OnOff = "off"
     sandbox_synthetic: bool = False

@@ -231,7 +231,8 @@ def load_nlu(settings: Settings, http: HttpClient) -> Understands:
     embedded = EmbeddedEngine.load(settings.nlu_model)
     if settings.nlu_engine == "embedded":
         return embedded
-    return RasaEngine(settings.rasa_url, http.request, HttpError, embedded, embedded.model.rule)
+    rule, seconds = embedded.model.rule, settings.rasa_timeout
+    return RasaEngine(settings.rasa_url, http.request, HttpError, embedded, rule, timeout=seconds)
 
 
 async def _channels(settings: Settings, database: Database, http: HttpClient, photos: PhotoStore) -> dict[str, Channel]:
