@@ -24,7 +24,7 @@ from nlu.understanding import INTENTS
 Labels = NDArray[np.int64]
 """Of each text the index of its intent in `INTENTS`, or the number of its fold."""
 LEAST = (1, 2, 1)
-WEIGHTS = (1.0, 1.0, 0.5)
+WEIGHTS = (1.0, 1.0, 0.7)
 SMALL_TALK = frozenset({"greet", "thanks", "affirm", "deny", "help", "cancel"})
 """Intents that courtesies change or are."""
 NEVER = -1e3

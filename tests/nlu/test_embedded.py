@@ -68,8 +68,8 @@ def test_confidence_is_a_probability_and_the_ranking_descends(engine: EmbeddedEn
 def test_training_reports_what_it_did(trained: tuple[Path, Report]) -> None:
     report = trained[1]
     assert report.intents == len(INTENTS)
-    assert report.seconds < 90
-    assert report.held_out_accuracy > 0.8
+    assert report.seconds < 180  # of the clock: some 9 s of CPU, but other work may hold both cores
+    assert report.held_out_accuracy > 0.85
 
 
 def test_it_loads_and_answers_fast(trained: tuple[Path, Report]) -> None:
