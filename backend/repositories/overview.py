@@ -46,7 +46,7 @@ class Overview:
 
     @property
     def decided(self) -> int:
-        """Decisions that are final for now."""
+        """Decisions that say yes or no; the others still wait."""
         return sum(one.count for one in self.outcomes if one.key != "waiting")
 
     @property
