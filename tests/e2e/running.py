@@ -14,6 +14,7 @@ from types import TracebackType
 
 from backend import crypto
 from tests import postgres
+from tests.e2e.private import leaks
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 STARTS_WITHIN = 60.0
@@ -65,13 +66,25 @@ class Service:
         self._process.wait(timeout=10)
 
     def stop(self) -> None:
+        """End it in order. Raises AssertionError with the lines, masked, when its log or its metrics tell of somebody."""
+        seen = ""
         if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
             try:
-                self._process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait(timeout=10)
+                with urllib.request.urlopen(f"{self.url}/metrics", timeout=10) as metrics:
+                    seen = metrics.read().decode()
+            finally:
+                self._end()
+        told = leaks(f"{self.log.read_text()}\n{seen}", self.environment)
+        assert not told, "private in the log or the metrics:\n" + "\n".join(told[:20])
+
+    def _end(self) -> None:
+        assert self._process is not None
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(timeout=10)
 
     def command(self, *arguments: str) -> str:
         """What `perlinsos …` prints with this installation's settings."""
