@@ -92,7 +92,9 @@ def nlu_parse(engine: Engine = Engine.EMBEDDED, model: Model = DEFAULT_MODEL, ra
 
 @nlu_app.command("evaluate")
 def nlu_evaluate(
-    examples: Annotated[Path, typer.Argument(help="messages with their intents in Rasa's format: a file or a folder")],
+    examples: Annotated[
+        Path | None, typer.Argument(help="messages with their intents in Rasa's format, a file or folder; else nlu/dev")
+    ] = None,
     engine: Engine = Engine.EMBEDDED,
     model: Model = DEFAULT_MODEL,
     rasa_url: RasaUrl = DEFAULT_RASA,
@@ -104,7 +106,8 @@ def nlu_evaluate(
     from nlu.understanding import NluError
 
     try:
-        wanted = corpus.read(examples) if examples.is_dir() else list(corpus.read_file(examples))
+        chosen = examples or corpus.DEV
+        wanted = corpus.read(chosen) if chosen.is_dir() else list(corpus.read_file(chosen))
     except (NluError, OSError) as error:
         fail(str(error), 2)
 
