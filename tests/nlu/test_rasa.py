@@ -22,8 +22,8 @@ from tests.e2e.running import SECRET, Service
 from tests.fakes.fake_telegram import FakeTelegram
 from tests.nlu.rasa_server import ROOT, Models, RasaServer, trained_models
 
-# One process has them all, and the first one may have to install Rasa.
-pytestmark = [pytest.mark.xdist_group("rasa"), pytest.mark.timeout(900)]
+# The first one may have to install Rasa.
+pytestmark = pytest.mark.timeout(900)
 
 TEXTS = ["min knp sy ditolak pdhl janda anak 3", "pripun carane ndaftar", "NIK sy dipake org", "halo", "besok hujan?"]
 
