@@ -62,7 +62,7 @@ class EmbeddedEngine:
         return [(self.model.intents[i], round(float(chances[i]), 4)) for i in order], self._coverage(blocks[0])
 
     def _coverage(self, words: Sequence[str]) -> float:
-        """Share of the words (not pairs or stems) that occur in the corpus: an unknown language is nobody's request."""
-        plain = [word for word in words if word[0].isalnum() and " " not in word]
+        """Share of the words (not pairs, stems or edges) that occur in the corpus: an unknown language is nobody's request."""
+        plain = [word for word in words if word.replace("-", "").isalnum()]
         known = sum(f"0{word}" in self.model.vectoriser.index for word in plain)
         return known / len(plain) if plain else 0.0

@@ -43,6 +43,7 @@ class Normaliser:
     phrases: tuple[tuple[re.Pattern[str], str], ...]
     fillers: frozenset[str]
     greetings: re.Pattern[str]
+    emoji: dict[str, str]
     before: tuple[str, ...]
     after: tuple[str, ...]
 
@@ -62,6 +63,7 @@ class Normaliser:
             phrases=phrases,
             fillers=frozenset(data["fillers"].split()),
             greetings=_whole(data["greetings"]),
+            emoji={char: standard for standard, chars in data["emoji"].items() for char in chars},
             before=tuple(around["before"]),
             after=tuple(around["after"]),
         )
@@ -71,10 +73,13 @@ class Normaliser:
         return f"{self.before[turn % len(self.before)]} {text} {self.after[turn % len(self.after)]}".rstrip()
 
     def tokens(self, text: str) -> list[str]:
-        """The standard words of a message, in order, politeness and all."""
+        """The standard words of a message, in order, politeness and all; of a mere emoji what it says, if that is clear."""
+        said = {self.emoji[char] for char in text if char in self.emoji}
         text = _APOSTROPHES.sub("", clean(text))
         text = _LONG_NUMBER.sub(" angkapanjang ", _LINK.sub(" alamatsitus ", text))
         text = " ".join(_NOT_WORD.sub(" ", text).split())
+        if not text and len(said) == 1:
+            return [*said]
         for pattern, standard in self.phrases:
             text = pattern.sub(standard, text)
         return " ".join(self._word(word) for word in text.split()).split()

@@ -9,7 +9,8 @@ from rapidfuzz import fuzz, process
 
 from nlu import corpus
 from nlu.corpus import DATA, DEV, Example
-from nlu.normalise import clean
+from nlu.features import stem
+from nlu.normalise import clean, default
 from nlu.understanding import INTENTS, NluError
 
 EXAMPLES = corpus.read()
@@ -17,6 +18,11 @@ EXAMPLES = corpus.read()
 
 def plain(text: str) -> str:
     return re.sub(r"\W+", " ", clean(text)).strip()
+
+
+def roots(text: str) -> set[str]:
+    normaliser = default()
+    return {stem(token) for token in normaliser.request(normaliser.tokens(text))}
 
 
 def test_one_file_an_intent_named_after_it() -> None:
@@ -56,6 +62,20 @@ def test_no_development_sentence_is_in_the_training_examples() -> None:
     texts = [plain(e.text) for e in EXAMPLES]
     scores = process.cdist(sentences, texts, scorer=fuzz.ratio, score_cutoff=85, workers=1)
     assert [(sentences[i], texts[j]) for i, j in zip(*scores.nonzero(), strict=True)] == []
+
+
+def test_no_development_sentence_is_told_again_in_its_own_words() -> None:
+    """Two thirds of the roots of a longer sentence in common, in whatever order, spelling or dialect: a paraphrase."""
+    told = [(e.text, roots(e.text)) for e in EXAMPLES]
+    sentences = [(e.text, roots(e.text)) for e in corpus.read(DEV)]
+    again = [
+        (text, other)
+        for text, mine in sentences
+        if len(mine) >= 8
+        for other, theirs in told
+        if len(mine & theirs) * 3 >= len(mine | theirs) * 2
+    ]
+    assert again == []
 
 
 def test_development_messages_are_of_every_intent() -> None:

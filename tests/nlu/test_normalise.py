@@ -24,6 +24,10 @@ from nlu.normalise import LONGEST, Normaliser, clean, default
         ("nik 3510 1645 0387 0001", "nik angkapanjang"),
         ("cek https://bansos.example.xyz/x?y=1 dong", "cek alamatsitus dong"),
         ("gaaaak", "tidak"),
+        ("👍🏽👍", "iya"),
+        ("👎", "tidak"),
+        ("👍👎", ""),
+        ("belum 👍", "belum"),
     ],
 )
 def test_what_people_write_becomes_standard_words(written: str, standard: str) -> None:
@@ -47,7 +51,8 @@ def test_a_very_long_text_keeps_its_start_and_its_end() -> None:
 def test_a_variant_with_two_meanings_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "words.yml"
     path.write_text(
-        "words: {tidak: ga, bisa: ga}\nphrases: {}\nfillers: ''\ngreetings: [halo]\ncourtesies: {before: [], after: []}\n",
+        "words: {tidak: ga, bisa: ga}\nphrases: {}\nfillers: ''\ngreetings: [halo]\nemoji: {}\n"
+        "courtesies: {before: [], after: []}\n",
         encoding="utf-8",
     )
     with pytest.raises(ValueError, match="'ga' stands for"):
