@@ -12,6 +12,7 @@ import uvicorn
 from rich.table import Table
 
 from backend.commands.accounts import key_app, user_app
+from backend.commands.bench import bench_app
 from backend.commands.common import load_settings, out, with_database
 from backend.commands.dialogs import dialogs
 from backend.commands.nlu import nlu_app
@@ -30,6 +31,7 @@ for name, group in {
     "face": face_app,
     "user": user_app,
     "whatsapp": whatsapp_app,
+    "bench": bench_app,
 }.items():
     app.add_typer(group, name=name)
 app.command()(select)
