@@ -17,7 +17,7 @@ from backend.models import Conversation, Inbox, Outbox, table
 from backend.services.facts import FactsLoader
 from backend.services.records import RecordFunction, RecordItem, Terms
 from bot.events import Event, PhotoRef, Text, Understanding
-from bot.handlers.channel import Inbound, Limits, Outgoing, SendError, Sent
+from bot.handlers.channel import FetchError, Inbound, Limits, Outgoing, SendError, Sent
 from bot.handlers.commands import RECORDS
 from bot.handlers.intake import Intake
 from bot.handlers.outbox import Sender
@@ -68,10 +68,10 @@ class Recording:
         return Sent(f"p{next(self._ids)}")
 
     async def fetch(self, photo: PhotoRef, max_bytes: int) -> bytes:
-        raise NotImplementedError
+        raise FetchError("this channel keeps no photos", gone=True)
 
     async def forget(self, photos: Sequence[PhotoRef]) -> None:
-        raise NotImplementedError
+        """Nothing is kept."""
 
 
 def records() -> dict[str, RecordExecutor]:
