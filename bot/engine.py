@@ -14,12 +14,12 @@ from typing import Any
 
 from bot import events as ev
 from bot.answers import CANCEL, carries_id_number, many_digits, read_answer
-from bot.dialogs import DIALOGS, ENDINGS, INTENTS, MENU, NOTICES, SMALL_TALK
+from bot.dialogs import DIALOGS, ENDINGS, INTENTS, MENU, NOTICES, OUT_OF_SCOPE, SMALL_TALK
 from bot.effects import Command, Record, Reply, Say
 from bot.facts import Facts
 from bot.prompts import Ask, Call, Next, Retry, Wait, read_payload
 from bot.session import Frame, Session
-from bot.walk import Walk
+from bot.walk import OFFER_HUMAN_AFTER, Walk
 
 STALE_AFTER = timedelta(hours=24)
 
@@ -141,10 +141,21 @@ def _wish(walk: Walk, event: ev.Text) -> None:
         walk.open(INTENTS[intent])
     elif intent in SMALL_TALK:
         walk.open(Call(MENU, {"small_talk": intent}))
+    elif intent == OUT_OF_SCOPE:
+        _misunderstood(walk, Call(MENU, {"out_of_scope": True}))
     else:
         names = [name for name, _ in found.ranking if name in INTENTS][:2] if found and event.text.strip() else []
         likely = [{"intent": n, "dialog": INTENTS[n].dialog, "answers": dict(INTENTS[n].answers)} for n in names]
-        walk.open(Call("clarify", {"likely": likely}))
+        _misunderstood(walk, Call("clarify", {"likely": likely}))
+
+
+def _misunderstood(walk: Walk, call: Call) -> None:
+    """Ask back or show the boundary; who is not understood again and again is offered a human, as at any question."""
+    misses = walk.session.misses + 1
+    walk.open(call)
+    walk.session = replace(walk.session, misses=misses)
+    if misses >= OFFER_HUMAN_AFTER:
+        walk.says.insert(-1, Say("common.offer_human"))
 
 
 # --- answers to the open question ------------------------------------------------------------------------------------
@@ -169,13 +180,21 @@ def _answer(walk: Walk, event: ev.Event) -> None:
         _wish(walk, event)
         return
     if value is None:
-        value = Retry(Say("common.choose" if entered.options else "common.not_fitting"), repeat=True)
+        value = Retry(_not_an_answer(entered, event), repeat=True)
     if isinstance(value, Retry):
         walk.retry(entered, value)
         return
     walk.forget = walk.forget or entered.secret
     walk.session = replace(walk.session, misses=0)
     walk.apply(walk.step(top).take(walk.scene(top), value))  # type: ignore[misc]
+
+
+def _not_an_answer(ask: Ask, event: ev.Event) -> Say:
+    """Words about something else than aid get a kind boundary; others are asked to answer the question."""
+    found = event.understanding if isinstance(event, ev.Text) else None
+    if found is not None and found.intent == OUT_OF_SCOPE:
+        return Say("common.out_of_scope")
+    return Say("common.choose" if ask.options else "common.not_fitting")
 
 
 def _interrupt(walk: Walk, event: ev.Text) -> bool:

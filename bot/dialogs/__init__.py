@@ -77,3 +77,6 @@ NOTICES: dict[str, str] = {
 
 # Pleasantries: answered in a word, whatever was open stays open. Their texts are `small_talk.<intent>`.
 SMALL_TALK: frozenset[str] = frozenset({"greet", "thanks", "affirm", "deny"})
+
+# What the classifier calls everything that is not about social aid: it gets a kind boundary, never a guess.
+OUT_OF_SCOPE = "out_of_scope"

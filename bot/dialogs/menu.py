@@ -32,6 +32,8 @@ def _start(scene: Scene) -> Entered:
         return go("choose", Say("menu.old_button"))
     if scene.get("unexpected"):
         return go("choose", Say(f"menu.unexpected_{scene.get('unexpected')}"))
+    if scene.get("out_of_scope"):
+        return go("choose", Say("menu.out_of_scope"))
     if scene.get("not_understood"):
         return go("choose", Say("menu.not_understood"))
     return go("choose")

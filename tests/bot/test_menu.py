@@ -28,3 +28,25 @@ def test_more_lists_the_rest_and_leads_back() -> None:
     chat.expects("menu.more")
     assert chat.options[-1] == "back"
     chat.says("kembali").expects("menu.choose", options=MAIN)
+
+
+def test_talk_of_something_else_gets_a_kind_boundary_and_the_menu() -> None:
+    chat = Conversation(understands=means(out_of_scope="harga cabe berapa ya"))
+    chat.says("harga cabe berapa ya")
+    chat.expects("menu.out_of_scope", "menu.choose", options=["registration", "status", "appeal", "more"])
+
+
+def test_talk_of_something_else_inside_a_journey_keeps_the_step() -> None:
+    chat = Conversation(understands=means(out_of_scope="kapan persebaya main"))
+    chat.says("daftar")
+    chat.says("kapan persebaya main")
+    chat.expects("common.out_of_scope", "identify.consent_data", options=["yes", "no"])
+
+
+def test_whoever_is_not_understood_three_times_in_a_row_is_offered_a_human() -> None:
+    chat = Conversation(understands=means(out_of_scope="harga cabe berapa ya"))
+    chat.says("harga cabe berapa ya")
+    chat.says("harga cabe berapa ya")
+    assert "petugas" not in chat.text
+    chat.says("harga cabe berapa ya")
+    chat.expects("menu.out_of_scope", "common.offer_human", "menu.choose")
