@@ -38,6 +38,10 @@ NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 _numbers = count(1)
 
 
+# Their tests live in one running service a file (and channel), and some in what an earlier one has done there.
+_ONE_SERVICE = {f"tests/e2e/test_{name}.py" for name in ("stories", "bad_input", "simulator", "api_page")}
+
+
 class _Together(LoadGroupScheduling):  # type: ignore[misc]  # xdist has no types
     """Tests that share what takes most of a minute to make run in one process of a parallel run.
 
@@ -47,7 +51,12 @@ class _Together(LoadGroupScheduling):  # type: ignore[misc]  # xdist has no type
     def _split_scope(self, nodeid: str) -> str:
         if nodeid.startswith("tests/nlu/test_rasa.py"):
             return "rasa"
-        return "trained" if nodeid.startswith("tests/nlu/") else nodeid
+        if nodeid.startswith("tests/nlu/"):
+            return "trained"
+        file = nodeid.partition("::")[0]
+        if file in _ONE_SERVICE:
+            return f"{file} {'whatsapp' if '[whatsapp' in nodeid else ''}"
+        return nodeid
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -79,6 +79,10 @@ class Citizen:
         """The whole registration of somebody with an active IKD; the number."""
         await self.identifies()
         await self.shows_face(FRONT[face], TURNED[face], "sudah cocok", "Siapa saja")
+        return await self.answers()
+
+    async def answers(self) -> str:
+        """The rest of the registration, from the household on; the number."""
         await self.says("3", "rekening")
         await self.says("BRI 1234 5678 9012 345", "mengabari")
         await self.says("1", "ringkasan", self.resident.name)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from playwright.async_api import Request, Response, async_playwright
 
 from tests.e2e.browser import CHROMIUM, PATIENCE_MS, QUIET
 from tests.e2e.running import Service
-
-pytestmark = pytest.mark.xdist_group("simulator")
 
 
 async def test_the_page_of_the_api_shows_itself_with_nothing_from_elsewhere(tmp_path: Path, nlu_model: Path) -> None:

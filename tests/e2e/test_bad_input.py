@@ -18,7 +18,7 @@ from tests import faces_support as pictures
 from tests.e2e.conftest import World
 from tests.e2e.people import FRONT, TURNED, Citizen
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("stories")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 FACE, OTHER = FRONT["collins"], FRONT["hopper"]
 LARGER_THAN_ALLOWED = 20 << 20

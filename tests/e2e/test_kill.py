@@ -133,7 +133,6 @@ def apart(tmp_path: Path, faces: FacePool, keyring: crypto.KeyRing) -> Iterator[
         yield served.url
 
 
-@pytest.mark.xdist_group("kill")
 @pytest.mark.timeout(400)
 async def test_every_conversation_finishes_and_nothing_is_missing_or_doubled(
     database_url: str, tmp_path: Path, apart: str, http: HttpClient, nlu_model: Path

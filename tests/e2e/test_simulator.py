@@ -16,7 +16,7 @@ from tests.e2e.conftest import SAMPLES
 from tests.e2e.people import FRONT, RESIDENTS, enrol, resident
 from tests.e2e.running import ROOT, Service
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("simulator")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 SCREENSHOTS = ROOT / "var" / "screenshots"
 
 REFUSED = {
