@@ -110,15 +110,16 @@ class Runtime:
     async def ready(self) -> dict[str, str]:
         """Whether each part that a conversation needs answers: "ok", or what is wrong in a word."""
 
-        async def store() -> bool:
-            return await self.photos.reachable()
-
         async def database() -> bool:
             await self.database.ping()
             return True
 
-        checks = {"database": database, "store": store, "ikd": self.ikd.reachable}
-        found = {"bus": "ok", "nlu": await self.nlu.health() if isinstance(self.nlu, RasaEngine) else "ok"}
+        checks = {"database": database, "ikd": self.ikd.reachable}
+        found = {
+            "bus": "ok",
+            "store": await self.photos.health(),
+            "nlu": await self.nlu.health() if isinstance(self.nlu, RasaEngine) else "ok",
+        }
         for name, check in checks.items():
             try:
                 found[name] = "ok" if await check() else "no answer"

@@ -6,37 +6,59 @@ The associated data of the sealing is the object's key: an object copied over an
 # ruff: noqa: N818  an exception here says what happened; "Error" would only lengthen the name
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import LocalStore, MemoryStore, ObjectStore, S3Store
 
 Cipher = Callable[[bytes, bytes], bytes]
 R = TypeVar("R")
 
+HEALTH_WITHIN = 5.0
+"""Seconds after which a store that has not answered counts as one that does not answer."""
+
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,80}(/[A-Za-z0-9_-]{1,80}){0,4}")
+_NEVER_KEPT = "readiness-check"
+_S3_CODE = re.compile(r"<Code>(\w+)</Code>")
+_KEY_FAULTS = frozenset({"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"})
 
 
 class PhotoStoreError(Exception):
-    """The store did not do what was asked. `retryable`: it may later."""
+    """The store did not do what was asked. `retryable`: it may later; `state` says why in a word, for operators."""
 
     retryable = True
+    state = "no answer"
 
 
 class PhotoMissing(PhotoStoreError):
     """There is no such photo (any more): erased, or never kept."""
 
     retryable = False
+    state = "no such photo"
+
+
+class NoBucket(PhotoStoreError):
+    """The store answers, but there is no bucket of this name: an operator makes it, and what waits goes on."""
+
+    state = "no bucket"
+
+
+class KeysRefused(PhotoStoreError):
+    """The store answers, but does not let these access keys do this."""
+
+    state = "keys refused"
 
 
 class PhotoStore:
     """Sealed objects under `url`: `file:/var/photos`, `s3://bucket/prefix` or `memory:`.
 
+    An S3 store's endpoint, region and keys are those of the usual AWS_ variables; they are never written to a log.
     `seal` and `open_` take (bytes, associated data) and give bytes. Keys are random ids chosen by the caller, optionally
     with folders (`selfie/8f2c…`); they never hold anything about a person.
     """
@@ -62,15 +84,24 @@ class PhotoStore:
         except PhotoMissing:
             return
 
-    async def reachable(self) -> bool:
-        """Whether the store answers at all; for readiness checks."""
+    async def pages(self) -> AsyncIterator[list[str]]:
+        """The keys of all that is kept, a thousand at a time, in no order. Raises PhotoStoreError."""
+        found = obstore.list(self._store, chunk_size=1000)
+        while page := await self._attempt(anext(found, [])):
+            yield [kept["path"] for kept in page]
+
+    async def health(self) -> str:
+        """`ok` when the store answers, holds the bucket and takes the keys, else what is wrong; for readiness checks."""
         try:
-            await self.get("readiness-check")
+            async with asyncio.timeout(HEALTH_WITHIN):
+                await self.get(_NEVER_KEPT)
         except PhotoMissing:
-            return True
-        except PhotoStoreError:
-            return False
-        return True
+            return "ok"
+        except PhotoStoreError as error:
+            return error.state
+        except TimeoutError:
+            return PhotoStoreError.state
+        return "ok"
 
     async def _put(self, key: str, sealed: bytes) -> None:
         await obstore.put_async(self._store, key, sealed)
@@ -81,10 +112,21 @@ class PhotoStore:
     async def _attempt(self, work: Awaitable[R]) -> R:
         try:
             return await work
-        except FileNotFoundError as error:  # also what an S3 store's 404 becomes
-            raise PhotoMissing("no such photo") from error
         except (BaseError, OSError) as error:
-            raise PhotoStoreError("the photo store failed") from error
+            raise self._fault(error) from error
+
+    def _fault(self, error: BaseError | OSError) -> PhotoStoreError:
+        """What the store's answer means. A missing bucket must not pass for a missing photo: that one is told to citizens."""
+        found = _S3_CODE.search(str(error))
+        code = found[1] if found else ""
+        if code == "NoSuchBucket":
+            return NoBucket("there is no such bucket")
+        if code in _KEY_FAULTS or isinstance(error, PermissionDeniedError | UnauthenticatedError):
+            return KeysRefused("the photo store refused the keys")
+        # A 404 without S3's own code comes from something else at that address: a proxy, another service.
+        if isinstance(error, FileNotFoundError) and (code == "NoSuchKey" or not isinstance(self._store, S3Store)):
+            return PhotoMissing("no such photo")
+        return PhotoStoreError("the photo store failed")
 
 
 def _store(url: str) -> ObjectStore:
@@ -96,11 +138,11 @@ def _store(url: str) -> ObjectStore:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return LocalStore(folder)
     if url.startswith("s3:"):
-        # The endpoint, region and credentials come from the usual AWS_ variables.
         return S3Store.from_url(
             url,
             retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=20)},
-            client_options={"timeout": "15s", "connect_timeout": "5s"},
+            # Plain HTTP only where AWS_ENDPOINT_URL says so: what travels is sealed, and the keys only sign.
+            client_options={"timeout": "15s", "connect_timeout": "5s", "allow_http": True},
         )
     raise ValueError("a photo store's URL begins with file:, s3: or memory:")
 
