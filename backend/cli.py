@@ -16,6 +16,7 @@ from backend.commands.bench import bench_app
 from backend.commands.common import load_settings, out, with_database
 from backend.commands.dialogs import dialogs
 from backend.commands.nlu import nlu_app
+from backend.commands.policy import policy_app
 from backend.commands.selection import select
 from backend.commands.whatsapp import whatsapp_app
 from backend.db import Database
@@ -32,6 +33,7 @@ for name, group in {
     "user": user_app,
     "whatsapp": whatsapp_app,
     "bench": bench_app,
+    "policy": policy_app,
 }.items():
     app.add_typer(group, name=name)
 app.command()(select)

@@ -28,6 +28,7 @@ from backend.gateways.http import HttpClient
 from backend.migrate import migrate
 from backend.sandbox.app import SandboxConfig, create_sandbox
 from tests import postgres
+from tests.command_line import Runner
 from tests.sandbox.serving import Served
 
 # The developer's own settings must not decide what a test sees.
@@ -176,6 +177,19 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     opened = Database(database_url)
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+def run(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
+    """The command line over a fresh migrated database of each kind, with a key ring of its own."""
+    keys = crypto.new_key()
+    for name, value in {
+        "DATABASE_URL": database_url, "SECRET_KEYS": keys, "MEDIA_URL": f"file:{tmp_path / 'photos'}", "SANDBOX": "on",
+        "NLU_MODEL": "var/nlu/model.bin", "DATA_DIR": str(tmp_path), "PORT": "1",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(f"PERLINSOS_{name}", value)
+    crypto.use(crypto.KeyRing(keys))
+    return Runner(database_url)
 
 
 async def _migrated(url: str) -> None:

@@ -7,6 +7,7 @@ from backend.models.cases import Appeal, AppealEvent, Decision, DisputedDatum, R
 from backend.models.chats import Content, Conversation, Inbox, Job, Outbox
 from backend.models.offices import ApiKey, AuditEvent, Region, User
 from backend.models.people import Consent, FaceCheck, Person, Photo, PkhRecord
+from backend.models.policy import RuleSetVersion
 
 __all__ = [
     "ApiKey",
@@ -28,6 +29,7 @@ __all__ = [
     "PkhRecord",
     "Region",
     "Registration",
+    "RuleSetVersion",
     "Ticket",
     "User",
     "Utc",

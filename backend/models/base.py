@@ -45,5 +45,5 @@ def ref(target: str, *, nullable: bool = False, index: bool = False) -> Mapped[A
     return mapped_column(BigId, ForeignKey(target), nullable=nullable, index=index)
 
 
-def partial(name: str, *columns: str, where: str) -> Index:
-    return Index(name, *columns, postgresql_where=text(where), sqlite_where=text(where))
+def partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    return Index(name, *columns, unique=unique, postgresql_where=text(where), sqlite_where=text(where))

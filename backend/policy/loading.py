@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -14,8 +12,9 @@ from pydantic import BaseModel
 
 from backend.policy.expressions import BadExpression, compile_expression, names_in, try_out
 from backend.policy.located import Document, Location, PolicyError, Problem, check, read
-from backend.policy.rulesets import DatumSpec, Rule, RuleSet, RuleSets, Threshold, overlapping
+from backend.policy.rulesets import DatumSpec, Rule, RuleSet, RuleSets, Threshold, digest_of, overlapping
 from backend.policy.schema import (
+    BaselineFile,
     ComponentsFile,
     DatumEntry,
     EvidenceFile,
@@ -33,6 +32,7 @@ _KINDS: Mapping[str, type[BaseModel]] = {
     "table": TableFile,
     "evidence": EvidenceFile,
     "components": ComponentsFile,
+    "baseline": BaselineFile,
 }
 _SAMPLES: Mapping[str, Any] = {"number": 1, "boolean": False, "text": "none", "list": []}
 
@@ -45,11 +45,36 @@ class Files:
     tables: dict[str, TableFile] = field(default_factory=dict)
     evidence: set[str] = field(default_factory=set)
     components: list[tuple[Document, ComponentsFile]] = field(default_factory=list)
+    baselines: list[tuple[Document, BaselineFile]] = field(default_factory=list)
 
 
 def load_rule_sets(folder: Path = FOLDER) -> RuleSets:
     """All rule sets of a folder; raises `PolicyError` that lists every problem with its file and line."""
+    return _rule_sets(read_files(folder), folder)
+
+
+def load_baseline(folder: Path = FOLDER) -> RuleSets:
+    """The rule sets that a fresh installation decides by: those that the baseline of a folder lists.
+
+    Every later version is proposed and activated. A listed one that was edited in place raises `PolicyError`: decisions
+    refer to it, so what changes is a new version.
+    """
     files = read_files(folder)
+    loaded = {f"{rules.id} {rules.version}": rules for rules in _rule_sets(files, folder).all}
+    problems: list[Problem] = []
+    for document, file in files.baselines:
+        for name, digest in file.versions.items():
+            if name not in loaded:
+                problems.append(document.problem(("versions", name), f"{name} is not in this folder"))
+            elif loaded[name].digest != digest:
+                told = f"{name} was edited in place: write a new version (its content is now {loaded[name].digest})"
+                problems.append(document.problem(("versions", name), told))
+    if problems:
+        raise PolicyError(problems)
+    return RuleSets(tuple(loaded[name] for _, file in files.baselines for name in file.versions))
+
+
+def _rule_sets(files: Files, folder: Path) -> RuleSets:
     by_name = {f"{file.id} {file.version}": file for _, file in files.rule_sets}
     problems = [] if files.rule_sets else [Problem(folder.name, 1, "there is no rule set in this folder")]
     loaded: list[tuple[Document, RuleSet]] = []
@@ -99,6 +124,8 @@ def _sort_in(files: Files, document: Document) -> None:
         files.evidence.update(file.codes)
     elif isinstance(file, ComponentsFile):
         files.components.append((document, file))
+    elif isinstance(file, BaselineFile):
+        files.baselines.append((document, file))
 
 
 def _base(document: Document, file: RuleSetFile, by_name: Mapping[str, RuleSetFile]) -> RuleSetFile | None:
@@ -133,7 +160,7 @@ class _Builder:
         if self.problems:
             raise PolicyError(self.problems)
         file = self.file
-        return RuleSet(
+        built = RuleSet(
             id=file.id,
             version=file.version,
             programme=file.programme,
@@ -144,8 +171,9 @@ class _Builder:
             data=self.data,
             thresholds=self.thresholds,
             rules=rules,
-            digest=self._digest(rules),
+            digest="",
         )
+        return replace(built, digest=digest_of(built))
 
     def _complain(self, location: Location, message: str) -> None:
         self.problems.append(self.document.problem(location, message))
@@ -235,7 +263,8 @@ class _Builder:
         data = {name: _SAMPLES[self.data[name].type] for name in names & self.data.keys()}
         for name in names & self.thresholds.keys():
             threshold = self.thresholds[name]
-            data[name] = _plain(next(iter(threshold.by_region.values()), threshold.default))
+            value = next(iter(threshold.by_region.values()), threshold.default)
+            data[name] = list(value) if isinstance(value, tuple) else value
         return data
 
     def _regions_covered(self) -> None:
@@ -245,22 +274,6 @@ class _Builder:
                 where = ", ".join(uncovered).strip() or "a region that is not listed"
                 self._complain(("thresholds", name), f"{name} has no value for {where}: give a default")
 
-    def _digest(self, rules: tuple[Rule, ...]) -> str:
-        content = {
-            "file": self.file.model_dump(mode="json", include={"id", "version", "programme", "regions", "effective"}),
-            "data": {n: [s.type, s.source, s.owner, s.unknown, s.optional] for n, s in self.data.items()},
-            "thresholds": {n: [_plain(t.default), dict(t.by_region)] for n, t in self.thresholds.items()},
-            "rules": [
-                [r.code, r.kind, r.order, r.datum, r.when, r.limit, list(r.evidence), r.contestable, r.decisive]
-                for r in rules
-            ],
-        }
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
 
 def _frozen(value: PlainValue) -> Value:
     return tuple(value) if isinstance(value, list) else value
-
-
-def _plain(value: Value | None) -> Any:
-    return list(value) if isinstance(value, tuple) else value

@@ -3,6 +3,8 @@
 # ruff: noqa: N818  an exception here says what happened; "Error" would only lengthen the name
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -105,8 +107,15 @@ class RuleSets:
     all: tuple[RuleSet, ...]
 
     def pick(self, programme: str, region: str, day: date) -> RuleSet:
-        """The rule set in force whose scope fits the region of residence most closely; raises `NoRuleSet`."""
-        fitting = [(s.closeness(region), s) for s in self.all if s.programme == programme and s.in_force(day)]
+        """The rule set in force whose scope fits the region of residence most closely; raises `NoRuleSet`.
+
+        Of several versions of one rule set that are in force, the one that began last counts.
+        """
+        newest: dict[str, RuleSet] = {}
+        for rules in self.all:
+            if rules.programme == programme and rules.in_force(day):
+                newest[rules.id] = max(newest.get(rules.id, rules), rules, key=_age)
+        fitting = [(rules.closeness(region), rules) for rules in newest.values()]
         best = max((depth for depth, _ in fitting), default=-1)
         if best < 0:
             raise NoRuleSet(f"no rule set of {programme} is in force in region {region} on {day.isoformat()}")
@@ -120,6 +129,33 @@ class RuleSets:
         raise NoRuleSet(f"rule set {id} {version} is not loaded")
 
 
+def content_of(rules: RuleSet) -> dict[str, Any]:
+    """Everything about a rule set that decides, as JSON: what is stored, and what its digest is made of."""
+    return {
+        "file": {
+            "id": rules.id,
+            "version": rules.version,
+            "programme": rules.programme,
+            "regions": list(rules.regions),
+            "effective": {"start": rules.start.isoformat(), "until": rules.end.isoformat() if rules.end else None},
+        },
+        "data": {n: [s.type, s.source, s.owner, _plain(s.unknown), s.optional] for n, s in rules.data.items()},
+        "thresholds": {
+            n: [_plain(t.default), {code: _plain(value) for code, value in t.by_region.items()}]
+            for n, t in rules.thresholds.items()
+        },
+        "rules": [
+            [r.code, r.kind, r.order, r.datum, r.when, r.limit, list(r.evidence), r.contestable, r.decisive]
+            for r in rules.rules
+        ],
+    }
+
+
+def digest_of(rules: RuleSet) -> str:
+    """The SHA-256 of the content, in hexadecimal."""
+    return hashlib.sha256(json.dumps(content_of(rules), sort_keys=True).encode()).hexdigest()
+
+
 def around(code: str) -> tuple[str, ...]:
     """A region and what it lies in, narrowest first: "35.10.16" -> ("35.10.16", "35.10", "35")."""
     parts = code.split(".")
@@ -127,7 +163,17 @@ def around(code: str) -> tuple[str, ...]:
 
 
 def overlapping(one: RuleSet, other: RuleSet) -> bool:
-    """Whether some region and day would find two equally close rule sets."""
+    """Whether some region and day would find two equally close rule sets. A later version of the same one takes over."""
     same_time = one.in_force(other.start) or other.in_force(one.start)
+    if one.id == other.id:
+        return one.start == other.start
     same_place = bool(set(one.regions) & set(other.regions)) or one.regions == other.regions
     return one.programme == other.programme and same_time and same_place
+
+
+def _age(rules: RuleSet) -> tuple[date, tuple[int, ...]]:
+    return rules.start, tuple(int(part) for part in rules.version.split("-"))
+
+
+def _plain(value: Value | None) -> Any:
+    return list(value) if isinstance(value, tuple) else value

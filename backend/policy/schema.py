@@ -111,3 +111,10 @@ class ComponentsFile(_File):
     source: StrictStr
     most_per_family: Annotated[int, Field(strict=True, gt=0)]
     components: dict[Name, ComponentEntry]
+
+
+class BaselineFile(_File):
+    """The rule sets that a fresh installation decides by ("pkh 2026-1"), each with the SHA-256 of its content."""
+
+    kind: Literal["baseline"]
+    versions: dict[StrictStr, Annotated[str, Field(strict=True, pattern=r"^[0-9a-f]{64}$")]]

@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Column, insert, select, update
+from sqlalchemy import Column, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.db import Database
-from backend.models import Decision, DisputedDatum, table
+from backend.models import Decision, DisputedDatum, Registration, table
 
 DECISIONS = table(Decision)
 DISPUTED = table(DisputedDatum)
+REGISTRATIONS = table(Registration)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,36 @@ async def inputs_of(connection: AsyncConnection, decision_id: int) -> Mapping[st
     found = await connection.execute(select(_D.inputs).where(_D.id == decision_id))
     inputs: Mapping[str, Any] | None = found.scalar_one_or_none()
     return inputs
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A decision with all that it was made of; `inputs` as `backend.services.selection` stores them, {} once erased."""
+
+    id: int
+    programme: str
+    outcome: str
+    inputs: Mapping[str, Any] = field(repr=False)
+
+
+async def judged(connection: AsyncConnection, since: datetime, before: datetime, after: int, most: int) -> list[Judged]:
+    """The newest decisions of registrations that were made in this time, in the order of their ids, a page."""
+    found = await connection.execute(
+        select(_D.id, REGISTRATIONS.c.programme, _D.outcome, _D.inputs)
+        .join(REGISTRATIONS, REGISTRATIONS.c.id == _D.registration_id)
+        .where(_D.current, _D.decided_at >= since, _D.decided_at < before, _D.id > after)
+        .order_by(_D.id)
+        .limit(most)
+    )
+    return [Judged(*row) for row in found]
+
+
+async def count_judged(connection: AsyncConnection, since: datetime, before: datetime) -> int:
+    """How many rows `judged` comes to in all."""
+    found = await connection.execute(
+        select(func.count()).where(_D.current, _D.decided_at >= since, _D.decided_at < before)
+    )
+    return found.scalar_one()
 
 
 async def disputed_of(connection: AsyncConnection, person_id: int) -> list[str]:

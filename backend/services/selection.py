@@ -22,7 +22,7 @@ from backend.domain.regions import zone_of
 from backend.domain.windows import appeal_window
 from backend.gateways import ikd
 from backend.policy.evaluation import evaluate, gather
-from backend.policy.rulesets import RuleSet
+from backend.policy.rulesets import RuleSet, RuleSets
 from backend.policy.values import SOURCE_UNAVAILABLE, Datum, DatumLike, Verdict
 from backend.repositories import decisions, inbox, jobs, people, registrations
 from backend.repositories.decisions import DecisionRow
@@ -67,6 +67,7 @@ class _Case:
     consent: ConsentRow | None
     card_taken: bool
     receives_pkh: bool
+    rule_sets: RuleSets
     disputed: Sequence[str] = field(default=())
 
 
@@ -104,7 +105,7 @@ async def select_one(work: Work, registration_id: int, now: datetime, *, replace
     standing = _standing(case, case.current, replaces)
     if standing is not None:
         return standing
-    rules = work.rule_sets.pick(
+    rules = case.rule_sets.pick(
         case.registration.programme.lower(),
         case.registration.region_code,
         local_day(now, case.registration.region_code),
@@ -130,6 +131,7 @@ async def _case(work: Work, registration_id: int) -> _Case | None:
             card_taken=person.kk_hash is not None
             and await registrations.family_card_taken(connection, registration, person.kk_hash),
             receives_pkh=bool(await people.pkh_data(connection, [person_id])),
+            rule_sets=await work.rulebook.current(connection),
             disputed=await decisions.disputed_of(connection, person_id),
         )
 

@@ -15,8 +15,8 @@ from backend.gateways.faces import FacePool
 from backend.gateways.ikd import IkdError, IkdGateway, RateLimited
 from backend.gateways.photo_store import PhotoStore
 from backend.gateways.sources import SourcesGateway
-from backend.policy.rulesets import RuleSets
 from backend.repositories.jobs import JobRow
+from backend.services.rulebook import Rulebook
 from bot.events import Notice, PhotoRef
 
 Write = Callable[[AsyncConnection], Awaitable[Sequence[int]]]
@@ -73,7 +73,7 @@ class Work:
     faces: FacePool
     photos: PhotoStore
     sources_of_photos: Mapping[str, PhotoSource]
-    rule_sets: RuleSets
+    rulebook: Rulebook
     code: Callable[[], str]
     auto_select: bool
 

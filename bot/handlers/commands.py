@@ -12,10 +12,11 @@ from backend.gateways.faces import FacePool
 from backend.gateways.ikd import IkdGateway
 from backend.gateways.photo_store import PhotoStore
 from backend.gateways.sources import SourcesGateway
-from backend.policy.loading import load_rule_sets
+from backend.policy.loading import load_baseline
 from backend.repositories.jobs import JobRow
 from backend.services import appeals, filing, identity, photos, privacy, records, selection
 from backend.services.records import RecordFunction, RecordItem, Terms
+from backend.services.rulebook import Rulebook
 from backend.services.work import Finished, JobFunction, PhotoGone, TryLater, Work
 from bot.events import PhotoRef
 from bot.handlers.channel import Channel, FetchError
@@ -73,7 +74,7 @@ class Executors:
             faces=faces,
             photos=photos,
             sources_of_photos={name: ChannelPhotos(channel) for name, channel in channels.items()},
-            rule_sets=load_rule_sets(),
+            rulebook=Rulebook(load_baseline()),
             code=code,
             auto_select=auto_select,
         )

@@ -7,11 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
-import pytest
-from typer.testing import CliRunner, Result
 
 from backend import crypto
-from backend.cli import app
 from backend.db import Database
 from backend.gateways.photo_store import PhotoStore
 from backend.guide import guide
@@ -19,31 +16,9 @@ from backend.models import Registration, table
 from backend.repositories import contents
 from backend.services.accounts import key_of, log_in
 from tests.api.world import drawn_meter, write_world
+from tests.command_line import Runner
 
 NLU_LINES = "saya mau daftar\n\nkenapa saya ditolak\n"
-
-
-@pytest.fixture
-def run(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
-    keys = crypto.new_key()
-    for name, value in {
-        "DATABASE_URL": database_url, "SECRET_KEYS": keys, "MEDIA_URL": f"file:{tmp_path / 'photos'}", "SANDBOX": "on",
-        "NLU_MODEL": "var/nlu/model.bin", "DATA_DIR": str(tmp_path), "PORT": "1",
-    }.items():  # fmt: skip
-        monkeypatch.setenv(f"PERLINSOS_{name}", value)
-    crypto.use(crypto.KeyRing(keys))
-    return Runner(database_url)
-
-
-class Runner:
-    """`run("user", "list")` is `perlinsos user list`."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self._runner = CliRunner()
-
-    def __call__(self, *words: str, given: str = "") -> Result:
-        return self._runner.invoke(app, list(words), input=given, catch_exceptions=False)
 
 
 def test_a_login_is_added_listed_and_disabled(run: Runner) -> None:
