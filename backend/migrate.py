@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,14 +17,17 @@ from sqlalchemy.engine import Connection
 
 from backend.db import Database
 from backend.models import Base
+from backend.partitions import TABLES, make_coming
 
 LOCK = 7_310_001
 
 
 async def migrate(database: Database, revision: str = "head") -> None:
-    """Bring the schema to `revision`. Several processes may call it at once: on PostgreSQL one of them does the work."""
+    """Bring the schema to `revision`, with the partitions of the coming months. Several processes may call it at once: on
+    PostgreSQL one of them does the work."""
     async with database.engine.begin() as connection:
         await connection.run_sync(_upgrade, revision)
+    await make_coming(database, datetime.now(UTC))
 
 
 async def roll_back(database: Database, revision: str = "base") -> None:
@@ -49,8 +54,24 @@ def _upgrade(connection: Connection, revision: str) -> None:
 
 
 def _drift(connection: Connection) -> list[Any]:
-    found: list[Any] = compare_metadata(MigrationContext.configure(connection), Base.metadata)
+    context = MigrationContext.configure(connection, opts={"include_object": comparable(connection)})
+    found: list[Any] = compare_metadata(context, Base.metadata)
     return found
+
+
+def comparable(connection: Connection) -> Callable[[Any, str | None, str, bool, Any], bool]:
+    """Alembic's `include_object`: on PostgreSQL partitions are no tables of their own, and what is unique in a partitioned
+    table is so by an index of each partition."""
+    if connection.dialect.name != "postgresql":
+        return lambda *_: True
+    names = {of.table for of in TABLES}
+
+    def include(item: Any, name: str | None, kind: str, reflected: bool, _other: Any) -> bool:
+        if kind == "table" and reflected:
+            return not any((name or "").startswith(f"{table}_") for table in names)
+        return not (kind == "unique_constraint" and item.table.name in names)
+
+    return include
 
 
 def _config(connection: Connection) -> Config:

@@ -8,6 +8,7 @@ from alembic import context
 from sqlalchemy import LargeBinary
 
 from backend.crypto import Sealed
+from backend.migrate import comparable
 from backend.models import Base, Utc
 
 
@@ -31,6 +32,7 @@ context.configure(
     render_as_batch=True,
     render_item=render_item,
     compare_type=compare_type,
+    include_object=comparable(context.config.attributes["connection"]),
 )
 with context.begin_transaction():
     context.run_migrations()

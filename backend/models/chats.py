@@ -5,11 +5,29 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Index, Integer, String, UniqueConstraint, text
+from sqlalchemy import Boolean, Computed, Index, Integer, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.crypto import Sealed
-from backend.models.base import Base, id_, partial, ref
+from backend.models.base import Base, BigId, id_, partial, ref
+
+IS_OPEN = "status IN ('queued', 'sending')"
+IS_UNDONE = "status IN ('queued', 'running')"
+
+
+def _trace() -> Mapped[str]:
+    """Names one citizen's message on its way: webhook, turn, job, send. Empty where nothing began outside."""
+    return mapped_column(String(16), default="", server_default="")
+
+
+def _open(condition: str) -> Mapped[bool]:
+    """Made by the database from `status`. The partial index asks for this column and not for the status: a change from
+    queued to sending, or from sent to read, then touches no index (docs/decisions/0015)."""
+    return mapped_column(Boolean, Computed(condition, persisted=True))
+
+
+def _while_open(name: str, *columns: str) -> Index:
+    return Index(name, *columns, postgresql_where=text("open"), sqlite_where=text("open = 1"))
 
 
 class Conversation(Base):
@@ -34,7 +52,10 @@ class Conversation(Base):
 
 
 class Inbox(Base):
-    """Everything that happened to a conversation, once. `handled_at` empty: still to be advanced."""
+    """Everything that happened to a conversation, once. `handled_at` empty: still to be advanced.
+
+    On PostgreSQL partitioned by the month of `received_at`; the unique constraint is then an index of each partition.
+    """
 
     __tablename__ = "inbox"
     __table_args__ = (
@@ -45,33 +66,36 @@ class Inbox(Base):
     id: Mapped[int] = id_()
     channel: Mapped[str] = mapped_column(String(20))
     provider_id: Mapped[str] = mapped_column(String(100))
-    conversation_id: Mapped[int] = ref("conversations.id")
+    conversation_id: Mapped[int] = mapped_column(BigId)
     event: Mapped[Any] = mapped_column(Sealed("inbox.event"))
     message_ref: Mapped[str] = mapped_column(String(64), default="")
     received_at: Mapped[datetime]
     handled_at: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
     error: Mapped[str | None] = mapped_column(String(300))
+    trace: Mapped[str] = _trace()
 
 
 class Outbox(Base):
     """Every outgoing message. `status`: queued, sending, sent, delivered, read, failed, unknown, cancelled.
 
-    `keys` names the texts (for operators: no personal word), `body` holds the words and buttons.
+    `keys` names the texts (for operators: no personal word), `body` holds the words and buttons. On PostgreSQL partitioned
+    by the month of `created_at`.
     """
 
     __tablename__ = "outbox"
     __table_args__ = (
-        partial("ix_outbox_open", "conversation_id", "id", where="status IN ('queued', 'sending')"),
+        _while_open("ix_outbox_open", "conversation_id", "id"),
         Index("ix_outbox_conversation", "conversation_id", "id"),
         partial("ix_outbox_provider", "provider_id", where="provider_id IS NOT NULL"),
     )
     id: Mapped[int] = id_()
-    conversation_id: Mapped[int] = ref("conversations.id")
+    conversation_id: Mapped[int] = mapped_column(BigId)
     kind: Mapped[str] = mapped_column(String(20))
     keys: Mapped[str] = mapped_column(String(300), default="")
     body: Mapped[Any] = mapped_column(Sealed("outbox.body"))
     status: Mapped[str] = mapped_column(String(12))
+    open: Mapped[bool] = _open(IS_OPEN)
     attempts: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
     not_before: Mapped[datetime | None]
     claimed_at: Mapped[datetime | None]
@@ -79,25 +103,28 @@ class Outbox(Base):
     error: Mapped[str | None] = mapped_column(String(300))
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
+    trace: Mapped[str] = _trace()
 
 
 class Job(Base):
     """Slow or outside work asked for by a turn. `status`: queued, running, done, failed."""
 
     __tablename__ = "jobs"
-    __table_args__ = (partial("ix_jobs_open", "id", where="status IN ('queued', 'running')"),)
+    __table_args__ = (_while_open("ix_jobs_open", "id"),)
     id: Mapped[int] = id_()
     conversation_id: Mapped[int | None] = ref("conversations.id", nullable=True)
     kind: Mapped[str] = mapped_column(String(40))
     token: Mapped[str] = mapped_column(String(20), default="")
     data: Mapped[Any] = mapped_column(Sealed("jobs.data"))
     status: Mapped[str] = mapped_column(String(12))
+    open: Mapped[bool] = _open(IS_UNDONE)
     attempts: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
     not_before: Mapped[datetime | None]
     claimed_at: Mapped[datetime | None]
     error: Mapped[str | None] = mapped_column(String(300))
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
+    trace: Mapped[str] = _trace()
 
 
 class Content(Base):

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.db import Database
 from backend.models import Inbox, table
+from backend.partitions import month_after, month_of
 
 INBOX = table(Inbox)
 MOST_PER_CONVERSATION = 30
+REPEATED_WITHIN = timedelta(days=3)
+"""How late a provider repeats a delivery: Telegram for 24 hours, Twilio for minutes."""
+UNIQUE_FOR_GOOD = frozenset({"notice"})
+"""Inbox channels of our own whose ids may come again at any time: an officer repeats a request a month later."""
+TURN_OF_THE_MONTH = timedelta(minutes=1)
+"""Longer than a transaction that stores messages, and than two machines' clocks are apart."""
+TURN_LOCK = 7_310_002
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +52,18 @@ class Pending:
 async def insert_events(
     connection: AsyncConnection, database: Database, rows: Sequence[Arrival], now: datetime
 ) -> list[int]:
-    """Store what arrived; a provider's id that is known already is passed over. The conversations that got something new."""
+    """Store what arrived; a provider's id that is known already is passed over. The conversations that got something new.
+
+    On SQLite a unique constraint keeps ids once. On PostgreSQL each month's partition has its unique index, so an INSERT
+    must say ON CONFLICT DO NOTHING without naming one, and only these need more than it: ids of our own that may repeat
+    in any later month, and whatever arrives in the first days of a month (`new_ones`). For the rest of the month, and for
+    every provider's message, that costs no statement.
+    """
+    if not database.is_sqlite:
+        rows = await new_ones(connection, rows, now)
     if not rows:
         return []
-    statement = (
-        database.insert(INBOX)
-        .on_conflict_do_nothing(index_elements=["channel", "provider_id"])
-        .returning(INBOX.c.conversation_id)
-    )
+    statement = database.insert(INBOX).on_conflict_do_nothing().returning(INBOX.c.conversation_id)
     values = [
         {
             "channel": row.channel,
@@ -65,6 +77,33 @@ async def insert_events(
     ]
     stored = await connection.execute(statement, values)
     return list(dict.fromkeys(stored.scalars()))
+
+
+async def new_ones(connection: AsyncConnection, rows: Sequence[Arrival], now: datetime) -> Sequence[Arrival]:
+    """Those of these rows that no earlier month holds. PostgreSQL only; to be called before the INSERT, with its clock.
+
+    Around the turn of a month one transaction stores at a time: else two could pass at once, on both sides of midnight.
+    """
+    begun, left = now - month_of(now), month_after(month_of(now)) - now
+    turn = begun < TURN_OF_THE_MONTH or left < TURN_OF_THE_MONTH
+    if turn:
+        await connection.execute(select(func.pg_advisory_xact_lock(TURN_LOCK)))
+    ours = [row.provider_id for row in rows if row.channel in UNIQUE_FOR_GOOD]
+    doubted = [and_(INBOX.c.channel.in_(UNIQUE_FOR_GOOD), INBOX.c.provider_id.in_(ours))] if ours else []
+    if turn or begun < REPEATED_WITHIN:
+        doubted += [
+            and_(
+                INBOX.c.received_at >= now - 2 * REPEATED_WITHIN,
+                INBOX.c.channel == channel,
+                INBOX.c.provider_id.in_([row.provider_id for row in rows if row.channel == channel]),
+            )
+            for channel in {row.channel for row in rows}
+        ]
+    if not doubted:
+        return rows
+    found = await connection.execute(select(INBOX.c.channel, INBOX.c.provider_id).where(or_(*doubted)))
+    known = {(channel, provider_id) for channel, provider_id in found}
+    return [row for row in rows if (row.channel, row.provider_id) not in known]
 
 
 async def pending(connection: AsyncConnection, conversation_ids: Sequence[int]) -> list[Pending]:

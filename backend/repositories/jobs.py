@@ -110,7 +110,9 @@ async def try_later(connection: AsyncConnection, job_id: int, cause: str, not_be
 async def recover(connection: AsyncConnection) -> int:
     """After a crash of the only process: nobody is working. What ran is queued again."""
     result = await connection.execute(
-        update(JOBS).where(JOBS.c.status == "running").values(status="queued", error="interrupted by a restart")
+        update(JOBS)
+        .where(JOBS.c.open, JOBS.c.status == "running")
+        .values(status="queued", error="interrupted by a restart")
     )
     return result.rowcount
 
@@ -120,5 +122,5 @@ async def waiting(connection: AsyncConnection, now: datetime, most: int) -> list
     j = JOBS.c
     due = and_(j.status == "queued", or_(j.not_before.is_(None), j.not_before <= now))
     lost = and_(j.status == "running", j.claimed_at < now - LEASE)
-    found = await connection.execute(select(j.id).where(or_(due, lost)).order_by(j.id).limit(most))
+    found = await connection.execute(select(j.id).where(j.open, or_(due, lost)).order_by(j.id).limit(most))
     return list(found.scalars())

@@ -91,7 +91,7 @@ async def claim(
             o.status, o.not_before, o.claimed_at,
         )
         .join(CONVERSATIONS, c.id == o.conversation_id)
-        .where(o.conversation_id.in_(conversation_ids), o.status.in_(OPEN))
+        .where(o.conversation_id.in_(conversation_ids), o.open)
         .order_by(o.conversation_id, o.id)
         .with_for_update(of=OUTBOX, skip_locked=True)
     )  # fmt: skip
@@ -150,9 +150,7 @@ async def settle(connection: AsyncConnection, results: Sequence[Settled]) -> Non
 async def with_more(connection: AsyncConnection, conversation_ids: Sequence[int]) -> list[int]:
     """Those of these conversations that still have something to send."""
     found = await connection.execute(
-        select(OUTBOX.c.conversation_id)
-        .where(OUTBOX.c.conversation_id.in_(conversation_ids), OUTBOX.c.status.in_(OPEN))
-        .distinct()
+        select(OUTBOX.c.conversation_id).where(OUTBOX.c.conversation_id.in_(conversation_ids), OUTBOX.c.open).distinct()
     )
     return list(found.scalars())
 
@@ -191,7 +189,7 @@ async def recover(connection: AsyncConnection, now: datetime) -> int:
     """After a crash of the only process: nobody is sending. Replies go again, but receipts get a moment first."""
     result = await connection.execute(
         update(OUTBOX)
-        .where(OUTBOX.c.status == "sending")
+        .where(OUTBOX.c.open, OUTBOX.c.status == "sending")
         .values(status="queued", not_before=now + timedelta(seconds=5), error="unknown after a restart")
     )
     return result.rowcount
@@ -199,9 +197,7 @@ async def recover(connection: AsyncConnection, now: datetime) -> int:
 
 async def waiting_conversations(connection: AsyncConnection, most: int) -> list[int]:
     """Conversations with something to send: what the sweep rings for."""
-    found = await connection.execute(
-        select(OUTBOX.c.conversation_id).where(OUTBOX.c.status.in_(OPEN)).distinct().limit(most)
-    )
+    found = await connection.execute(select(OUTBOX.c.conversation_id).where(OUTBOX.c.open).distinct().limit(most))
     return list(found.scalars())
 
 
@@ -210,6 +206,6 @@ async def cancel_open(connection: AsyncConnection, conversation_ids: Sequence[in
     if conversation_ids:
         await connection.execute(
             update(OUTBOX)
-            .where(OUTBOX.c.conversation_id.in_(conversation_ids), OUTBOX.c.status == "queued")
+            .where(OUTBOX.c.conversation_id.in_(conversation_ids), OUTBOX.c.open, OUTBOX.c.status == "queued")
             .values(status="cancelled", error=cause[:300])
         )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
 from backend.db import Database
 from backend.migrate import drift, migrate, roll_back
 from backend.models import Base
+from backend.repositories.inbox import Arrival, insert_events
+from bot.events import Text, to_json
 
 
 async def test_the_migrated_schema_is_what_the_models_say(database: Database) -> None:
@@ -47,3 +50,45 @@ async def test_a_new_sqlite_file_is_migrated_from_nothing(tmp_path: Path) -> Non
         assert await drift(fresh) == []
     finally:
         await fresh.close()
+
+
+_ROWS = (
+    "INSERT INTO conversations (id, channel, address_hash, address, created_at) VALUES (7, 'whatsapp', :b, :b, :at)",
+    "INSERT INTO inbox (channel, provider_id, conversation_id, event, message_ref, received_at, handled_at)"
+    " VALUES ('whatsapp', 'SM1', 7, :b, '', :at, :at), ('whatsapp', 'SM2', 7, :b, 'x', :at, NULL)",
+    "INSERT INTO outbox (conversation_id, kind, keys, body, status, provider_id, created_at)"
+    " VALUES (7, 'reply', 'menu.welcome', :b, 'read', 'SM3', :at), (7, 'reply', 'a', :b, 'queued', NULL, :at)",
+    "INSERT INTO jobs (conversation_id, kind, token, data, status, created_at) VALUES (7, 'face', 't', :b, 'running', :at)",
+)
+_KEPT = (
+    "SELECT id, channel, provider_id, conversation_id, event, message_ref, received_at, handled_at, attempts FROM inbox"
+    " ORDER BY id",
+    "SELECT id, conversation_id, kind, keys, body, status, attempts, provider_id, created_at FROM outbox ORDER BY id",
+    "SELECT id, conversation_id, kind, token, data, status, created_at FROM jobs ORDER BY id",
+)
+
+
+async def test_messages_of_before_the_partitions_are_kept_both_ways(database: Database) -> None:
+    async def read() -> list[list[tuple[object, ...]]]:
+        async with database.read() as connection:
+            return [[tuple(row) for row in await connection.execute(text(question))] for question in _KEPT]
+
+    await roll_back(database, "0001")
+    async with database.write() as connection:
+        for statement in _ROWS:
+            at = datetime(2026, 9, 30, 23, 30, tzinfo=UTC)
+            await connection.execute(text(statement), {"b": b"\x01sealed", "at": str(at) if database.is_sqlite else at})
+    before = await read()
+    assert [len(rows) for rows in before] == [2, 2, 1]
+    await migrate(database)
+    assert await read() == before
+    async with database.write() as connection:
+        found = await connection.execute(text("SELECT id FROM outbox WHERE open"))
+        assert len(found.all()) == 1
+        again = Arrival(7, "whatsapp", "SM1", to_json(Text("halo")))
+        assert await insert_events(connection, database, [again], datetime(2026, 9, 30, 23, 59, tzinfo=UTC)) == []
+        new = Arrival(7, "whatsapp", "SM9", to_json(Text("halo")))
+        assert await insert_events(connection, database, [new], datetime(2026, 10, 2, tzinfo=UTC)) == [7]
+        await connection.execute(text("DELETE FROM inbox WHERE provider_id = 'SM9'"))
+    await roll_back(database, "0001")
+    assert await read() == before
