@@ -8,7 +8,7 @@ later. After goflow's `flows/engine/session.go`: a reply, a timeout and a call's
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from bot.effects import Command, Record, Reply, Say
 from bot.facts import Facts
 from bot.prompts import Ask, Call, Next, Retry, Wait, read_payload
 from bot.session import Frame, Session
+from bot.values import evolve
 from bot.walk import OFFER_HUMAN_AFTER, Walk
 
 STALE_AFTER = timedelta(hours=24)
@@ -54,7 +55,7 @@ def _happen(walk: Walk, event: ev.Event) -> None:
             walk.records.append(Record("conversation.reachable", {"reachable": event.reachable}))
         case _:
             _citizen(walk, event)
-            walk.session = replace(walk.session, last_at=walk.now)
+            walk.session = evolve(walk.session, last_at=walk.now)
 
 
 def _citizen(walk: Walk, event: ev.Event) -> None:
@@ -153,7 +154,7 @@ def _misunderstood(walk: Walk, call: Call) -> None:
     """Ask back or show the boundary; who is not understood again and again is offered a human, as at any question."""
     misses = walk.session.misses + 1
     walk.open(call)
-    walk.session = replace(walk.session, misses=misses)
+    walk.session = evolve(walk.session, misses=misses)
     if misses >= OFFER_HUMAN_AFTER:
         walk.says.insert(-1, Say("common.offer_human"))
 
@@ -185,7 +186,7 @@ def _answer(walk: Walk, event: ev.Event) -> None:
         walk.retry(entered, value)
         return
     walk.forget = walk.forget or entered.secret
-    walk.session = replace(walk.session, misses=0)
+    walk.session = evolve(walk.session, misses=0)
     walk.apply(walk.step(top).take(walk.scene(top), value))  # type: ignore[misc]
 
 
@@ -243,8 +244,8 @@ def _job_finished(walk: Walk, event: ev.JobFinished) -> None:
     if index < len(stack) - 1:
         if any(kept["token"] == event.token for kept in frame.arrived):
             return
-        kept = replace(frame, arrived=(*frame.arrived, ev.to_json(event)))
-        walk.session = replace(walk.session, stack=(*stack[:index], kept, *stack[index + 1 :]))
+        kept = evolve(frame, arrived=(*frame.arrived, ev.to_json(event)))
+        walk.session = evolve(walk.session, stack=(*stack[:index], kept, *stack[index + 1 :]))
         return
     walk.deliver(frame, event)
 

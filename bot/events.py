@@ -128,24 +128,32 @@ _KINDS: dict[str, type[Any]] = {
 }  # fmt: skip
 
 
+_FIELDS: dict[type[Any], tuple[str, ...]] = {kind: tuple(f.name for f in fields(kind)) for kind in _KINDS.values()}
+
+
 def to_json(event: Event) -> dict[str, Any]:
     """A JSON object that names its kind; what `from_json` reads. An event's own field `kind` travels as `which`."""
-    values = asdict(event)
+    kind = type(event)
+    values = {name: getattr(event, name) for name in _FIELDS[kind]}
+    if isinstance(event, Photos):
+        values["photos"] = [asdict(photo) for photo in event.photos]
+    elif isinstance(event, Text) and event.understanding:
+        values["understanding"] = asdict(event.understanding)
     if "kind" in values:
-        values["which"] = values.pop("kind")
-    return {**values, "kind": type(event).__name__}
+        values["which"] = values["kind"]
+    values["kind"] = kind.__name__
+    return values
 
 
 def from_json(data: Mapping[str, Any]) -> Event:
     """The event that `to_json` wrote. Fields that a newer version added and this one does not know are dropped."""
     kind = _KINDS[data["kind"]]
-    known = {f.name for f in fields(kind)}
-    values = {name: value for name, value in data.items() if name in known and name != "kind"}
-    if "kind" in known:
+    values = {name: data[name] for name in _FIELDS[kind] if name in data}
+    if "kind" in values:
         values["kind"] = data["which"]
     if kind is Photos:
         values["photos"] = tuple(PhotoRef(**p) for p in values["photos"])
-    if kind is Text and values.get("understanding"):
+    elif kind is Text and values.get("understanding"):
         found = values["understanding"]
         ranking = tuple((name, score) for name, score in found["ranking"])
         values["understanding"] = Understanding(found["intent"], found["confidence"], ranking)

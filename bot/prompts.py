@@ -7,13 +7,14 @@ ahead; `take(scene, value)` gets the answer and says what follows. Both are pure
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from bot.effects import Command, Option, Record, Say
 from bot.events import JobFinished, Photos
 from bot.facts import Facts
+from bot.values import evolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +107,13 @@ class Next:
     silent: bool = False
 
     def saying(self, *says: Say) -> Next:
-        return replace(self, says=(*self.says, *says))
+        return evolve(self, says=(*self.says, *says))
 
     def doing(self, *does: Record | Command) -> Next:
-        return replace(self, does=(*self.does, *does))
+        return evolve(self, does=(*self.does, *does))
 
     def binding(self) -> Next:
-        return replace(self, bind=True)
+        return evolve(self, bind=True)
 
 
 Entered = Ask | Wait | Call | Next

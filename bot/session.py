@@ -7,11 +7,12 @@ conversation's row. Answers hold only JSON values (text, numbers, lists, objects
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from bot.effects import Option, Say
+from bot.values import evolve
 
 VERSION = 1
 
@@ -34,7 +35,7 @@ class Frame:
     sent: Mapping[str, Any] = field(default_factory=dict)
 
     def put(self, values: Mapping[str, Any]) -> Frame:
-        return replace(self, answers={**self.answers, **values})
+        return evolve(self, answers={**self.answers, **values})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +70,14 @@ class Session:
         return min(self.timers.values(), default=None)
 
     def with_top(self, frame: Frame) -> Session:
-        return replace(self, stack=(*self.stack[:-1], frame))
+        return evolve(self, stack=(*self.stack[:-1], frame))
 
     def with_timer(self, name: str, due: datetime | None) -> Session:
         """The session with this timer set, or cleared when `due` is None."""
         timers = {key: value for key, value in self.timers.items() if key != name}
         if due is not None:
             timers[name] = due
-        return replace(self, timers=timers)
+        return evolve(self, timers=timers)
 
 
 def to_json(session: Session) -> dict[str, Any]:

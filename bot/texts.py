@@ -7,7 +7,7 @@ load; a key without a text raises, it never shows itself to a citizen.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -21,6 +21,7 @@ from bot.effects import Option, Reply, Say
 from bot.prompts import option_payload
 from bot.session import Session
 from bot.understood import Options, Phrase, Vocabulary, chosen_option, chosen_options, command_in, phrases_of, tokens
+from bot.values import evolve
 
 LOCALES = Path(__file__).resolve().parent.parent / "locales"
 ZONE = ZoneInfo("Asia/Jakarta")
@@ -131,7 +132,7 @@ class Catalogue:
             # People are told to write "lanjut" once their IKD is active; by then the chat may have come to rest.
             known = self._languages[language]
             command = command_in(event.text, known.going_on, known.vocabulary, near=False)
-        return replace(event, chosen=chosen, command=command)
+        return evolve(event, chosen=chosen, command=command)
 
     def _shown(self, choice: Option, reply: Reply, language: str) -> Shown:
         words = self.text(choice.say, language, reply.sex)

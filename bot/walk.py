@@ -6,7 +6,6 @@ like the engine, and bound to one turn.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +15,7 @@ from bot.effects import Command, Option, Record, Reply, Say
 from bot.facts import Facts
 from bot.prompts import Ask, Call, Entered, Next, Retry, Scene, Step, Wait
 from bot.session import Asked, Frame, Session
+from bot.values import evolve
 
 SLOW_AFTER = timedelta(seconds=6)
 OFFER_HUMAN_AFTER = 3
@@ -61,8 +61,8 @@ class Walk:
         if following.to is not None:
             if following.to not in self.step(frame).to:
                 raise ValueError(f"{frame.dialog}.{frame.step} leads to {following.to}, which it does not declare")
-            frame = replace(frame, step=following.to)
-        self.session = self.session.with_top(replace(frame.put(following.put), sent={**frame.sent, **sent}))
+            frame = evolve(frame, step=following.to)
+        self.session = self.session.with_top(evolve(frame.put(following.put), sent={**frame.sent, **sent}))
         if following.open is not None:
             self.open(following.open)
         elif self._asking or not following.silent:
@@ -79,15 +79,15 @@ class Walk:
                 self.commands.append(command)
                 sent[command.token] = command.note
         if following.bind and self.facts.person is not None:
-            self.session = replace(self.session, person_id=self.facts.person.id, proven_at=self.now)
+            self.session = evolve(self.session, person_id=self.facts.person.id, proven_at=self.now)
         if following.forget:
-            self.session = replace(self.session, person_id=None, proven_at=None)
+            self.session = evolve(self.session, person_id=None, proven_at=None)
         return sent
 
     def _tokened(self, command: Command) -> Command:
         number = self.session.commands + 1
-        self.session = replace(self.session, commands=number)
-        return replace(command, token=str(number))
+        self.session = evolve(self.session, commands=number)
+        return evolve(command, token=str(number))
 
     def _finish(self, frame: Frame, following: Next) -> None:
         self._note_sex()
@@ -95,10 +95,10 @@ class Walk:
         if following.drop:
             stack = _without_group(stack)
         if following.open is not None and not frame.called:
-            self.session = replace(self.session, stack=stack)
+            self.session = evolve(self.session, stack=stack)
             self.open(following.open)
             return
-        self.session = replace(self.session, stack=stack, asked=None)
+        self.session = evolve(self.session, stack=stack, asked=None)
         if not stack:
             return
         if frame.called and not following.drop:
@@ -122,7 +122,7 @@ class Walk:
             stack = _without_group(stack)
         frame = Frame(dialog.name, dialog.start, dict(call.answers), called=called)
         self._opened_now.add(dialog.name)
-        self.session = replace(self.session, stack=(*stack, frame), misses=0)
+        self.session = evolve(self.session, stack=(*stack, frame), misses=0)
         self.reenter()
 
     def _return_to(self, call: Call, index: int) -> None:
@@ -138,7 +138,7 @@ class Walk:
             self._opened_now.add(dialog.name)
         else:
             stack = stack[: last + 1]
-        self.session = replace(self.session, stack=stack, misses=0)
+        self.session = evolve(self.session, stack=stack, misses=0)
         self.reenter()
 
     def reenter(self) -> None:
@@ -151,7 +151,7 @@ class Walk:
             return
         if frame.arrived:
             first, rest = frame.arrived[0], frame.arrived[1:]
-            frame = replace(frame, arrived=rest)
+            frame = evolve(frame, arrived=rest)
             self.session = self.session.with_top(frame)
             self._asking = True
             self.deliver(frame, ev.from_json(first))  # type: ignore[arg-type]
@@ -169,7 +169,7 @@ class Walk:
 
     def restart_with(self, call: Call) -> None:
         """Nothing of what was open or proven may stay, wherever the person is by now."""
-        self.session = replace(self.session, stack=(), asked=None, person_id=None, proven_at=None, timers={})
+        self.session = evolve(self.session, stack=(), asked=None, person_id=None, proven_at=None, timers={})
         self.open(call)
 
     # --- asking and waiting --------------------------------------------------------------------------------------
@@ -183,23 +183,23 @@ class Walk:
         if asked is None or asked.place != place:
             number = self.session.questions + 1
             asked = Asked(number, place, ask.options)
-            self.session = replace(self.session, questions=number)
-        self.session = replace(self.session, asked=replace(asked, options=ask.options))
+            self.session = evolve(self.session, questions=number)
+        self.session = evolve(self.session, asked=evolve(asked, options=ask.options))
 
     def _wait(self, frame: Frame, wait: Wait) -> None:
-        self.session = replace(self.session, asked=None)
+        self.session = evolve(self.session, asked=None)
         if frame.token:
             self.says.append(wait.busy)
             return
         command = self._tokened(wait.command)
         self.commands.append(command)
-        waiting = replace(self.session.top or frame, token=command.token)
+        waiting = evolve(self.session.top or frame, token=command.token)
         self.session = self.session.with_top(waiting).with_timer("slow", self.now + SLOW_AFTER)
 
     def retry(self, ask: Ask, retry: Retry) -> None:
         """Say what did not fit and keep the question open; after several times offer a human."""
         misses = self.session.misses + 1
-        self.session = replace(self.session, misses=misses)
+        self.session = evolve(self.session, misses=misses)
         self.says.append(retry.say)
         if misses >= OFFER_HUMAN_AFTER:
             self.says.append(Say("common.offer_human"))
@@ -213,15 +213,15 @@ class Walk:
         dialog = DIALOGS[frame.dialog]
         scene = self.scene(frame)
         if frame.token and frame.token == event.token:
-            self.session = self.session.with_top(replace(frame, token="")).with_timer("slow", None)
+            self.session = self.session.with_top(evolve(frame, token="")).with_timer("slow", None)
             take = self.step(frame).take
             assert take is not None, "a step that waits takes the outcome"  # noqa: S101
             self.apply(take(scene, event))
         else:
             note = frame.sent[event.token]
             sent = {token: kept for token, kept in frame.sent.items() if token != event.token}
-            self.session = self.session.with_top(replace(frame, sent=sent))
-            self.apply(dialog.on[event.command](scene, replace(event, data={**event.data, "note": note})))
+            self.session = self.session.with_top(evolve(frame, sent=sent))
+            self.apply(dialog.on[event.command](scene, evolve(event, data={**event.data, "note": note})))
 
     def offer_to_resume(self, after_pause: bool = False) -> Call:
         """The question whether to go on with the journey on top."""

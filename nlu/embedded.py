@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from nlu.training import Report
 
 RANKED = 5
+MOST_REMEMBERED = 4096
+LONGEST_REMEMBERED = 24
+"""Characters: "ya", "daftar", "lihat hasil", "makasih pak" are most of what people write, each of them many times a second."""
 
 
 def train(out: Path, data: Path = DATA) -> Report:
@@ -35,6 +38,7 @@ class EmbeddedEngine:
     model: Model
     analyser: Analyser
     name: str = "embedded"
+    _remembered: dict[str, Understanding] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def load(cls, path: Path) -> EmbeddedEngine:
@@ -45,7 +49,20 @@ class EmbeddedEngine:
         return [self.classify(text) for text in texts]
 
     def classify(self, text: str) -> Understanding:
-        """The intent of one text with a calibrated confidence; `nlu_fallback` where acting on it would be a guess."""
+        """The intent of one text with a calibrated confidence; `nlu_fallback` where acting on it would be a guess.
+
+        Answers to short texts without a digit (which could be personal) are remembered: it is the same few thousand.
+        """
+        if len(text) > LONGEST_REMEMBERED or any(char.isdigit() for char in text):
+            return self._classify(text)
+        known = self._remembered.get(text)
+        if known is None:
+            if len(self._remembered) >= MOST_REMEMBERED:
+                self._remembered.clear()
+            known = self._remembered[text] = self._classify(text)
+        return known
+
+    def _classify(self, text: str) -> Understanding:
         ranking, coverage = self.rank(text)
         return self.model.rule.decide(text, ranking[:RANKED], coverage) if ranking else Understanding(FALLBACK, 0.0)
 

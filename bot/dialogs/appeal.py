@@ -6,7 +6,6 @@ are not theirs. Nothing is filed before the person has read the summary and agre
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from backend.domain.appeals import answer_due
@@ -25,6 +24,7 @@ from bot.case import (
 )
 from bot.effects import Option, Record, Say
 from bot.prompts import Ask, Call, Dialog, Entered, Next, Scene, Step, done, go, option, quiet, switch
+from bot.values import evolve
 
 SHOWN_OF_STATEMENT = 160
 
@@ -200,7 +200,7 @@ def _face_taken(scene: Scene, value: Any) -> Next:
         return go("summary", matched_for_appeal=True)
     following = go("face_failed", matched_for_appeal=False)
     if value in {"failed", "later", "no_consent"}:
-        return replace(following.saying(Say("appeal.draft_kept")), silent=True)
+        return evolve(following.saying(Say("appeal.draft_kept")), silent=True)
     return following
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -29,6 +29,7 @@ from bot.engine import advance
 from bot.facts import Facts
 from bot.session import Session
 from bot.texts import Catalogue
+from bot.values import evolve
 from nlu.understanding import Understands
 
 log = structlog.get_logger(__name__)
@@ -182,7 +183,7 @@ class TurnWorker:
             if _subject(chat) != subject:
                 return
             event = self._catalogue.resolve(happening.event, chat.session)
-            turn = advance(chat.session, event, replace(facts, code=self._code()), now)
+            turn = advance(chat.session, event, evolve(facts, code=self._code()), now)
             chat.happenings.pop(0)
             chat.session = turn.session
             chat.handled.extend(happening.rows)
@@ -304,7 +305,7 @@ def _happenings(
     for row in rows:
         event = ev.from_json(row.event)
         if isinstance(event, ev.Text):
-            event = replace(event, understanding=understood.get(row.id))
+            event = evolve(event, understanding=understood.get(row.id))
         group = _group(row, event)
         if group is not None and group == open_group and isinstance(event, ev.Photos):
             last = found[-1]
