@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.db import Database
 from backend.models import Conversation, table
+from backend.repositories.sets import UpdateSet
 
 CONVERSATIONS = table(Conversation)
 
@@ -76,32 +77,12 @@ async def lock(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, Loc
     return {row.id: Locked(*row) for row in found}
 
 
-_SAVE = (
-    update(CONVERSATIONS)
-    .where(CONVERSATIONS.c.id == bindparam("row_id"))
-    .values(
-        session=bindparam("session"),
-        person_id=bindparam("person_id"),
-        next_timer_at=bindparam("next_timer_at"),
-        last_inbound_at=bindparam("last_inbound_at"),
-    )
-)
+_SAVE = UpdateSet(CONVERSATIONS, key=("id",), put=("session", "person_id", "next_timer_at", "last_inbound_at"))
 
 
 async def save(connection: AsyncConnection, rows: Sequence[Saved]) -> None:
     """Write back what the turns made of these conversations."""
-    if rows:
-        values = [
-            {
-                "row_id": row.id,
-                "session": row.session,
-                "person_id": row.person_id,
-                "next_timer_at": row.next_timer_at,
-                "last_inbound_at": row.last_inbound_at,
-            }
-            for row in rows
-        ]
-        await connection.execute(_SAVE, values)
+    await _SAVE(connection, [(r.id, r.session, r.person_id, r.next_timer_at, r.last_inbound_at) for r in rows])
 
 
 async def due_timers(connection: AsyncConnection, now: datetime, most: int) -> list[int]:

@@ -13,8 +13,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.db import Database
 from backend.models import Inbox, table
 from backend.partitions import month_after, month_of
+from backend.repositories.sets import InsertSet
 
 INBOX = table(Inbox)
+_INSERT = InsertSet(
+    INBOX,
+    each=("channel", "provider_id", "conversation_id", "event", "message_ref"),
+    same=("received_at",),
+    once=True,
+    returning="conversation_id",
+)
 MOST_PER_CONVERSATION = 30
 REPEATED_WITHIN = timedelta(days=3)
 """How late a provider repeats a delivery: Telegram for 24 hours, Twilio for minutes."""
@@ -63,20 +71,8 @@ async def insert_events(
         rows = await new_ones(connection, rows, now)
     if not rows:
         return []
-    statement = database.insert(INBOX).on_conflict_do_nothing().returning(INBOX.c.conversation_id)
-    values = [
-        {
-            "channel": row.channel,
-            "provider_id": row.provider_id,
-            "conversation_id": row.conversation_id,
-            "event": row.event,
-            "message_ref": row.message_ref,
-            "received_at": now,
-        }
-        for row in rows
-    ]
-    stored = await connection.execute(statement, values)
-    return list(dict.fromkeys(stored.scalars()))
+    values = [(r.channel, r.provider_id, r.conversation_id, r.event, r.message_ref) for r in rows]
+    return list(dict.fromkeys(await _INSERT(connection, values, (now,))))
 
 
 async def new_ones(connection: AsyncConnection, rows: Sequence[Arrival], now: datetime) -> Sequence[Arrival]:

@@ -7,13 +7,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, insert, or_, select, update
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.models import Conversation, Job, table
+from backend.repositories.sets import InsertSet
 
 JOBS = table(Job)
 CONVERSATIONS = table(Conversation)
+_INSERT = InsertSet(
+    JOBS,
+    each=("conversation_id", "kind", "token", "data", "not_before"),
+    same=("status", "created_at"),
+    returning="id",
+)
 LEASE = timedelta(seconds=120)
 """How long a job may run before another worker may take it: longer than any time-out inside."""
 
@@ -44,22 +51,8 @@ class JobRow:
 
 async def add(connection: AsyncConnection, drafts: Sequence[JobDraft], now: datetime) -> list[int]:
     """Queue jobs; their ids, to be rung after the commit."""
-    if not drafts:
-        return []
-    values = [
-        {
-            "conversation_id": d.conversation_id,
-            "kind": d.kind,
-            "token": d.token,
-            "data": d.data,
-            "status": "queued",
-            "not_before": d.not_before,
-            "created_at": now,
-        }
-        for d in drafts
-    ]
-    added = await connection.execute(insert(JOBS).returning(JOBS.c.id), values)
-    return list(added.scalars())
+    values = [(d.conversation_id, d.kind, d.token, d.data, d.not_before) for d in drafts]
+    return await _INSERT(connection, values, ("queued", now))
 
 
 async def claim(connection: AsyncConnection, ids: Sequence[int], now: datetime) -> list[JobRow]:

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.models import Conversation, Outbox, table
+from backend.repositories.sets import InsertSet, UpdateSet
 
 OUTBOX = table(Outbox)
 CONVERSATIONS = table(Conversation)
+_INSERT = InsertSet(OUTBOX, each=("conversation_id", "kind", "keys", "body"), same=("status", "created_at"))
 OPEN = ("queued", "sending")
 UNKNOWN_AFTER = timedelta(seconds=20)
 """How long a message may stay `sending` before it counts as unknown: receipts have had their chance by then."""
@@ -62,19 +64,8 @@ class Settled:
 
 async def add(connection: AsyncConnection, drafts: Sequence[Draft], now: datetime) -> None:
     """Queue messages, in this order within a conversation."""
-    if drafts:
-        values = [
-            {
-                "conversation_id": d.conversation_id,
-                "kind": d.kind,
-                "keys": d.keys[:300],
-                "body": d.body,
-                "status": "queued",
-                "created_at": now,
-            }
-            for d in drafts
-        ]
-        await connection.execute(insert(OUTBOX), values)
+    values = [(draft.conversation_id, draft.kind, draft.keys[:300], draft.body) for draft in drafts]
+    await _INSERT(connection, values, ("queued", now))
 
 
 async def claim(
@@ -115,36 +106,22 @@ async def claim(
     return ready, wait
 
 
-_SETTLE = (
-    update(OUTBOX)
-    .where(OUTBOX.c.id == bindparam("row_id"), OUTBOX.c.status == "sending")
-    .values(
-        status=bindparam("new_status"),
-        provider_id=bindparam("new_provider_id"),
-        error=bindparam("new_error"),
-        not_before=bindparam("new_not_before"),
-        sent_at=bindparam("new_sent_at"),
-        attempts=OUTBOX.c.attempts - bindparam("untried"),
-    )
+_SETTLE = UpdateSet(
+    OUTBOX,
+    key=("id",),
+    put=("status", "provider_id", "error", "not_before", "sent_at"),
+    add=("attempts",),
+    where="status = 'sending'",
 )
 
 
 async def settle(connection: AsyncConnection, results: Sequence[Settled]) -> None:
     """Write down what came of the tries; a receipt that was faster keeps its word."""
-    if results:
-        values = [
-            {
-                "row_id": r.id,
-                "new_status": r.status,
-                "new_provider_id": r.provider_id,
-                "new_error": r.error and r.error[:300],
-                "new_not_before": r.not_before,
-                "new_sent_at": r.sent_at,
-                "untried": 0 if r.tried else 1,
-            }
-            for r in results
-        ]
-        await connection.execute(_SETTLE, values)
+    values = [
+        (r.id, r.status, r.provider_id, r.error and r.error[:300], r.not_before, r.sent_at, 0 if r.tried else -1)
+        for r in results
+    ]
+    await _SETTLE(connection, values)
 
 
 async def with_more(connection: AsyncConnection, conversation_ids: Sequence[int]) -> list[int]:
