@@ -99,7 +99,7 @@ class Runtime:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
-            await asyncio.wait_for(self.jobs.drain(), JOBS_MAY_TAKE)
+            await asyncio.wait_for(asyncio.gather(self.jobs.drain(), self.sender.drain()), JOBS_MAY_TAKE)
         except TimeoutError:
             self.jobs.cancel()
         await self.bus.close()
@@ -199,6 +199,7 @@ async def build(settings: Settings) -> Runtime:
         programme=settings.programme,
     )
     nlu = load_nlu(settings, http)
+    sender = Sender(database, bus, channels, now)
     return Runtime(
         settings=settings,
         database=database,
@@ -211,8 +212,8 @@ async def build(settings: Settings) -> Runtime:
         ikd=ikd,
         channels=channels,
         intake=Intake(database, bus, now),
-        turns=TurnWorker(database, bus, catalogue, nlu, FactsLoader(), executors.records, now, code),
-        sender=Sender(database, bus, channels, now),
+        turns=TurnWorker(database, bus, catalogue, nlu, FactsLoader(), executors.records, now, code, sender),
+        sender=sender,
         jobs=JobWorker(database, bus, executors.jobs, now),
         work=executors.work,
     )

@@ -28,6 +28,8 @@ class Locked:
     person_id: int | None
     last_inbound_at: datetime | None
     next_timer_at: datetime | None
+    address: str
+    reachable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ async def lock(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, Loc
     columns = (
         CONVERSATIONS.c.id, CONVERSATIONS.c.channel, CONVERSATIONS.c.phone, CONVERSATIONS.c.session,
         CONVERSATIONS.c.person_id, CONVERSATIONS.c.last_inbound_at, CONVERSATIONS.c.next_timer_at,
+        CONVERSATIONS.c.address, CONVERSATIONS.c.reachable,
     )  # fmt: skip
     statement = select(*columns).where(CONVERSATIONS.c.id.in_(ids)).order_by(CONVERSATIONS.c.id)
     found = await connection.execute(statement.with_for_update(skip_locked=True))

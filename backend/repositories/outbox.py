@@ -16,6 +16,12 @@ from backend.repositories.sets import InsertSet, UpdateSet
 OUTBOX = table(Outbox)
 CONVERSATIONS = table(Conversation)
 _INSERT = InsertSet(OUTBOX, each=("conversation_id", "kind", "keys", "body"), same=("status", "created_at"))
+_INSERT_CLAIMED = InsertSet(
+    OUTBOX,
+    each=("conversation_id", "kind", "keys", "body"),
+    same=("status", "attempts", "claimed_at", "created_at"),
+    returning="id",
+)
 OPEN = ("queued", "sending")
 UNKNOWN_AFTER = timedelta(seconds=20)
 """How long a message may stay `sending` before it counts as unknown: receipts have had their chance by then."""
@@ -26,7 +32,11 @@ _FAILED = {"failed", "undelivered", "canceled"}
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message to be sent. `body`: `{"text", "buttons": [[payload, title]], "delete_ref"}`; `keys` name its texts."""
+    """A message to be sent. `keys` name its texts.
+
+    `body`: `{"text", "buttons": [[payload, title]], "delete_ref", "since"}`, the last the Unix time at which what it answers
+    arrived.
+    """
 
     conversation_id: int
     kind: str
@@ -66,6 +76,15 @@ async def add(connection: AsyncConnection, drafts: Sequence[Draft], now: datetim
     """Queue messages, in this order within a conversation."""
     values = [(draft.conversation_id, draft.kind, draft.keys[:300], draft.body) for draft in drafts]
     await _INSERT(connection, values, ("queued", now))
+
+
+async def add_claimed(connection: AsyncConnection, drafts: Sequence[Draft], now: datetime) -> list[int]:
+    """Write messages as `sending`, as if this sender had claimed them a moment later; their ids in the order of `drafts`.
+
+    Right only for the first open message of a conversation whose row this transaction holds.
+    """
+    values = [(draft.conversation_id, draft.kind, draft.keys[:300], draft.body) for draft in drafts]
+    return await _INSERT_CLAIMED(connection, values, ("sending", 1, now, now))
 
 
 async def claim(

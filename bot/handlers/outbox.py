@@ -1,20 +1,23 @@
 """The sender: committed messages go out, one at a time to each chat, at the pace that each provider allows.
 
-A message is marked `sending` and committed before the call, and no database connection is held during it. What a crash
-leaves in `sending` is settled by a receipt or, for replies, sent again.
+A message is marked `sending` and committed before the call, and no database connection is held during it. Where turns and
+sender share a process, a reply is written as `sending` at once and handed over after the commit. What a crash leaves in
+`sending` is settled by a receipt or, for replies, sent again.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
-from prometheus_client import Counter
+from prometheus_client import Counter, Histogram
 
 from backend.bus import Bus
 from backend.db import Database
+from backend.grouping import Grouped
 from backend.repositories import conversations, outbox
 from backend.repositories.outbox import Claimed, Settled
 from bot.handlers.channel import Button, Channel, Outgoing, Receipt, SendError
@@ -22,7 +25,15 @@ from bot.handlers.channel import Button, Channel, Outgoing, Receipt, SendError
 log = structlog.get_logger(__name__)
 
 SENT = Counter("perlinsos_sends_total", "Tries to send, by what came of them", ["channel", "result"])
+REPLY_SECONDS = Histogram(
+    "perlinsos_reply_seconds",
+    "From the arrival of a message to the provider's word that its reply was taken",
+    ["channel"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
+)
 WINDOW = timedelta(hours=24)
+MOST_HANDED = 512
+MOST_SETTLED = 256
 MOST_ATTEMPTS = 8
 LONGEST_BACK_OFF = 60.0
 LONGEST_WAIT = 5.0
@@ -50,8 +61,20 @@ class Pace:
         self._next = max(self._next, until)
 
 
+@dataclass(frozen=True, slots=True)
+class _Fate:
+    """A message and what came of trying to send it."""
+
+    message: Claimed
+    result: Settled
+
+
 class Sender:
-    """`run` sends the next message of each rung conversation and rings again for those that have more."""
+    """`run` sends the next message of each rung conversation; `take_over` those that a turn of this process has just made.
+
+    Each message is settled as soon as its own fate is known, together with whatever else has been settled meanwhile; the
+    conversations that have more are rung again.
+    """
 
     def __init__(
         self,
@@ -65,6 +88,8 @@ class Sender:
         self._channels = channels
         self._now = now
         self._paces = {name: Pace(channel.limits.per_second) for name, channel in channels.items()}
+        self._handed: set[asyncio.Task[None]] = set()
+        self._settling: Grouped[_Fate] = Grouped(self._settle, MOST_SETTLED)
 
     async def run(self, conversation_ids: Sequence[int]) -> None:
         now = self._now()
@@ -72,28 +97,58 @@ class Sender:
             claimed, waiting = await outbox.claim(connection, conversation_ids, now)
         for conversation_id, seconds in waiting.items():
             await self._bus.ring("sends", [conversation_id], seconds)
-        if not claimed:
-            return
-        results = await asyncio.gather(*(self._send(message) for message in claimed))
-        lost = [m.conversation_id for m, r in zip(claimed, results, strict=True) if r.error == "unreachable"]
-        async with self._database.write() as connection:
-            await outbox.settle(connection, results)
-            await conversations.set_reachable(connection, lost, False)
-            await outbox.cancel_open(connection, lost, "unreachable")
-            more = await outbox.with_more(connection, [message.conversation_id for message in claimed])
-        await self._ring_again(claimed, results, set(more))
+        if claimed:
+            await asyncio.gather(*(self._deliver(message) for message in claimed))
 
-    async def _ring_again(self, claimed: Sequence[Claimed], results: Sequence[Settled], more: set[int]) -> None:
+    def room(self) -> int:
+        """How many more messages can be taken over; beyond that they wait in the database for a sender with time."""
+        return max(MOST_HANDED - len(self._handed), 0)
+
+    def take_over(self, claimed: Sequence[Claimed]) -> None:
+        """Send messages that were claimed in the very transaction that wrote them: no look-up, no bus between."""
+        for message in claimed:
+            task = asyncio.create_task(self._deliver(message))
+            self._handed.add(task)
+            task.add_done_callback(self._handed.discard)
+
+    async def drain(self) -> None:
+        """Wait until nothing that was taken over is under way."""
+        while self._handed:
+            await asyncio.wait(self._handed)
+
+    async def _deliver(self, message: Claimed) -> None:
+        fate = _Fate(message, await self._send(message))
+        try:
+            await self._settling.add(fate)
+        except Exception as error:  # the row stays `sending`: a receipt settles it, or the sweep after a while
+            log.error("not_settled", outgoing=message.id, cause=type(error).__name__)
+
+    async def _settle(self, fates: list[_Fate]) -> None:
+        lost = [fate.message.conversation_id for fate in fates if fate.result.error == "unreachable"]
+        async with self._database.write() as connection:
+            await outbox.settle(connection, [fate.result for fate in fates])
+            if lost:
+                await conversations.set_reachable(connection, lost, False)
+                await outbox.cancel_open(connection, lost, "unreachable")
+            more = await outbox.with_more(connection, [fate.message.conversation_id for fate in fates])
+        await self._ring_again(fates, set(more))
+
+    async def _ring_again(self, fates: Sequence[_Fate], more: set[int]) -> None:
         now = self._now()
-        for message, result in zip(claimed, results, strict=True):
+        at_once: list[int] = []
+        for message, result in ((fate.message, fate.result) for fate in fates):
             if message.conversation_id not in more:
                 continue
-            delay = self._channels[message.channel].limits.chat_pause
+            delay = self._channels[message.channel].limits.chat_pause if message.channel in self._channels else 0.0
             if result.not_before is not None:
                 delay = max(delay, (result.not_before - now).total_seconds())
             elif result.status == "sending":
                 delay = max(delay, outbox.UNKNOWN_AFTER.total_seconds())
-            await self._bus.ring("sends", [message.conversation_id], delay)
+            if delay > 0:
+                await self._bus.ring("sends", [message.conversation_id], delay)
+            else:
+                at_once.append(message.conversation_id)
+        await self._bus.ring("sends", at_once)
 
     async def _send(self, message: Claimed) -> Settled:
         channel = self._channels.get(message.channel)
@@ -113,7 +168,10 @@ class Sender:
         except SendError as error:
             return self._not_sent(message, error, pace)
         SENT.labels(message.channel, "sent").inc()
-        return Settled(message.id, "sent", provider_id=sent.provider_id or None, sent_at=self._now())
+        sent_at = self._now()
+        if message.kind == "reply" and not message.attempts and "since" in message.body:
+            REPLY_SECONDS.labels(message.channel).observe(sent_at.timestamp() - message.body["since"])
+        return Settled(message.id, "sent", provider_id=sent.provider_id or None, sent_at=sent_at)
 
     def _outgoing(self, message: Claimed) -> Outgoing:
         body = message.body

@@ -60,6 +60,14 @@ class RecordExecutor(Protocol):
     ) -> Sequence[int]: ...
 
 
+class SendsAtOnce(Protocol):
+    """A sender that takes messages over after the commit that wrote them as claimed."""
+
+    def room(self) -> int: ...
+
+    def take_over(self, claimed: Sequence[outbox.Claimed]) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Happening:
     """One event to advance with: one inbox row, several that belong together (an album), or none (a timer)."""
@@ -87,7 +95,10 @@ class _Chat:
 
 
 class TurnWorker:
-    """`understand` is the NLU, `code` makes fresh public codes, `now` is the clock; all come in from outside."""
+    """`understand` is the NLU, `code` makes fresh public codes, `now` is the clock; all come in from outside.
+
+    `sender` is the sender of this very process, if it has one: replies then go out without a way over the bus.
+    """
 
     def __init__(
         self,
@@ -99,6 +110,7 @@ class TurnWorker:
         records: Mapping[str, RecordExecutor],
         now: Callable[[], datetime],
         code: Callable[[], str],
+        sender: SendsAtOnce | None = None,
     ) -> None:
         self._database = database
         self._bus = bus
@@ -108,6 +120,7 @@ class TurnWorker:
         self._records = records
         self._now = now
         self._code = code
+        self._sender = sender
 
     async def run(self, conversation_ids: Sequence[int]) -> None:
         """Advance these conversations. A batch that fails is tried one by one, so that one poison message stops nobody."""
@@ -132,7 +145,11 @@ class TurnWorker:
             chats, later = self._gather(locked, [row for row in rows if row.id in open_rows], understood, now)
             await self._advance_all(connection, chats, now)
             new_jobs = await self._write(connection, chats, now)
-        await self._ring(conversation_ids, locked, chats, later, new_jobs, now)
+            claimed = await self._queue(connection, chats, now)
+        if self._sender is not None and claimed:
+            self._sender.take_over(claimed)
+        handed = {message.conversation_id for message in claimed}
+        await self._ring(conversation_ids, locked, chats, later, new_jobs, handed, now)
 
     async def _understand_texts(self, rows: Sequence[inbox.Pending]) -> dict[int, ev.Understanding]:
         """What the free texts mean. Choices, numbers and global words are parsed later; asking about them is harmless."""
@@ -192,7 +209,8 @@ class TurnWorker:
                 chat.last_inbound_at = max(chat.last_inbound_at or happening.received_at, happening.received_at)
             for reply in turn.replies:
                 shown = self._catalogue.render(reply)
-                body = {"text": shown.text, "buttons": [[o.payload, o.title] for o in shown.options]}
+                buttons = [[o.payload, o.title] for o in shown.options]
+                body = {"text": shown.text, "buttons": buttons, "since": happening.received_at.timestamp()}
                 keys = " ".join(part.key for part in reply.parts)
                 chat.drafts.append(outbox.Draft(chat.row.id, "reply", keys, body))
             if turn.forget_message and happening.message_ref:
@@ -228,9 +246,21 @@ class TurnWorker:
         new_jobs: list[int] = []
         for kind, items in by_kind.items():
             new_jobs.extend(await self._records[kind](connection, self._database, items))
-        await outbox.add(connection, [draft for chat in chats for draft in chat.drafts], now)
         new_jobs.extend(await jobs.add(connection, [draft for chat in chats for draft in chat.commands], now))
         return new_jobs
+
+    async def _queue(self, connection: AsyncConnection, chats: Sequence[_Chat], now: datetime) -> list[outbox.Claimed]:
+        """Write what is to be said. What this process's own sender may send at once is written as claimed by it."""
+        talking = [chat for chat in chats if chat.drafts]
+        at_once: list[_Chat] = []
+        if talking and self._sender is not None and (room := self._sender.room()):
+            behind = set(await outbox.with_more(connection, [chat.row.id for chat in talking]))
+            at_once = [chat for chat in talking if chat.row.id not in behind][:room]
+        ids = await outbox.add_claimed(connection, [chat.drafts[0] for chat in at_once], now)
+        first = {chat.row.id for chat in at_once}
+        rest = [draft for chat in talking for draft in chat.drafts[1 if chat.row.id in first else 0 :]]
+        await outbox.add(connection, rest, now)
+        return [_claimed(message_id, chat) for message_id, chat in zip(ids, at_once, strict=True)]
 
     async def _ring(
         self,
@@ -239,9 +269,10 @@ class TurnWorker:
         chats: Sequence[_Chat],
         later: Mapping[int, float],
         new_jobs: Sequence[int],
+        handed: set[int],
         now: datetime,
     ) -> None:
-        await self._bus.ring("sends", [chat.row.id for chat in chats if chat.drafts])
+        await self._bus.ring("sends", [chat.row.id for chat in chats if chat.drafts and chat.row.id not in handed])
         await self._bus.ring("jobs", new_jobs)
         await self._bus.ring("turns", [chat.row.id for chat in chats if chat.left])
         await self._bus.ring("turns", [i for i in asked if i not in locked], HELD_BY_ANOTHER)
@@ -281,6 +312,14 @@ class TurnWorker:
         )
         await self._bus.ring("turns", [conversation_id], 0.0 if give_up else 0.5 * 2**first.attempts)
         await self._bus.ring("sends", [conversation_id] if give_up else [])
+
+
+def _claimed(message_id: int, chat: _Chat) -> outbox.Claimed:
+    """A chat's first message as its sender gets it."""
+    row, draft = chat.row, chat.drafts[0]
+    return outbox.Claimed(
+        message_id, row.id, row.channel, row.address, draft.kind, draft.body, 0, chat.last_inbound_at, row.reachable
+    )
 
 
 def _subject(chat: _Chat) -> Subject:

@@ -90,15 +90,19 @@ def records() -> dict[str, RecordExecutor]:
 
 
 class Bench:
-    """Intake, turns and sender over one database; nothing runs until `work` is called."""
+    """Intake, turns and sender over one database; nothing runs until `work` is called.
 
-    def __init__(self, database: Database) -> None:
+    `handing`: turns hand their replies to the sender, as in a process that has both.
+    """
+
+    def __init__(self, database: Database, *, handing: bool = False) -> None:
         self.database = database
         self.clock = Clock()
         self.bus = MemoryBus()
         self.channel = Recording()
         self.intake = Intake(database, self.bus, self.clock)
         self.nlu = Understanding24()
+        self.sender = Sender(database, self.bus, {"simulator": self.channel}, self.clock)
         codes = count(1)
         self.turns = TurnWorker(
             database,
@@ -109,8 +113,8 @@ class Bench:
             records(),
             self.clock,
             lambda: f"A{next(codes):05}",
+            self.sender if handing else None,
         )
-        self.sender = Sender(database, self.bus, {"simulator": self.channel}, self.clock)
         self._messages = count(1)
 
     async def arrives(self, address: str, event: Event | str, provider_id: str = "") -> None:

@@ -1,0 +1,75 @@
+"""Turns and sender in one process: a reply goes out without a way over the bus, and none of the sender's promises breaks."""
+
+from __future__ import annotations
+
+import pytest
+
+from backend.db import Database
+from backend.repositories import outbox
+from bot.events import Started
+from bot.handlers import outbox as sending
+from bot.handlers.channel import SendError
+from tests.handlers.support import Bench
+
+
+@pytest.fixture
+def bench(database: Database) -> Bench:
+    return Bench(database, handing=True)
+
+
+async def test_a_reply_goes_out_without_a_ring(bench: Bench) -> None:
+    await bench.arrives("a", Started())
+    await bench.turn()
+    await bench.sender.drain()
+    assert len(bench.channel.sent) == 1
+    assert await bench.rung("sends") == []
+    assert [(status, tries) for status, _, tries in await bench.outbox()] == [("sent", 1)]
+
+
+async def test_what_is_older_goes_first(bench: Bench) -> None:
+    bench.channel.faults = [SendError("429", retryable=True, retry_after=7)]
+    await bench.arrives("a", Started())
+    await bench.turn()
+    await bench.sender.drain()
+    await bench.arrives("a", "bantuan")
+    await bench.turn()
+    await bench.sender.drain()
+    assert bench.channel.sent == [], "the first waits as its provider asked, and the second waits behind it"
+    bench.clock.passes(seconds=8)
+    await bench.sender.run([1])
+    await bench.sender.run([1])
+    assert [message.id for message in bench.channel.sent] == [1, 2]
+
+
+async def test_two_turns_of_one_chat_are_sent_in_order(bench: Bench) -> None:
+    await bench.arrives("a", Started())
+    await bench.turn()
+    await bench.arrives("a", "bantuan")
+    await bench.turn()
+    await bench.sender.drain()
+    await bench.send()
+    assert [message.id for message in bench.channel.sent] == [1, 2]
+
+
+async def test_what_a_crash_left_is_sent_after_a_while(bench: Bench) -> None:
+    await bench.arrives("a", Started())
+    bench.sender.take_over = lambda claimed: None  # type: ignore[method-assign]  # the process ends after the commit
+    await bench.turn()
+    await bench.sender.run([1])
+    assert bench.channel.sent == [], "a receipt may still settle it"
+    bench.clock.passes(seconds=outbox.UNKNOWN_AFTER.total_seconds() + 1)
+    await bench.sender.run([1])
+    assert len(bench.channel.sent) == 1
+
+
+async def test_beyond_what_the_sender_can_hold_replies_wait_in_the_database(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "MOST_HANDED", 2)
+    for number in range(5):
+        await bench.arrives(f"chat {number}", Started())
+    await bench.turn()
+    await bench.sender.drain()
+    assert len(bench.channel.sent) == 2
+    await bench.send()
+    assert sorted(message.address for message in bench.channel.sent) == [f"chat {n}" for n in range(5)]
