@@ -1,4 +1,4 @@
-"""The command line: `perlinsos serve`, `migrate`, `doctor`, `select`, `dialogs`, `user`, `key`, `nlu`, `face`, `whatsapp`."""
+"""The command line: `perlinsos --help` names its commands."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from backend.commands.bench import bench_app
 from backend.commands.common import load_settings, out, with_database
 from backend.commands.dialogs import dialogs
 from backend.commands.nlu import nlu_app
+from backend.commands.partitions import partitions
 from backend.commands.policy import policy_app
 from backend.commands.selection import select
 from backend.commands.whatsapp import whatsapp_app
@@ -38,6 +39,7 @@ for name, group in {
     app.add_typer(group, name=name)
 app.command()(select)
 app.command()(dialogs)
+app.command()(partitions)
 
 
 @app.command()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -104,9 +105,24 @@ async def make_coming(database: Database, now: datetime) -> list[str]:
         return []
     made: list[str] = []
     for of in TABLES:
-        for month in await _missing(database, of, now):
-            made.extend(await _patiently(database, of, month))
+        missing = await _missing(database, of, now)
+        made.extend([name_of(of.table, month) for month in missing if await _patiently(_make, database, of, month)])
     return made
+
+
+async def drop_before(database: Database, month: datetime) -> list[str]:
+    """Drop the partitions that end before `month` begins; their names. One in which something still waits stays."""
+    async with database.read() as connection:
+        known = await listed(connection)
+    dropped: list[str] = []
+    for of in TABLES:
+        old = [p.month for p in known if p.table == of.table and p.month is not None and p.month < month]
+        dropped.extend([name_of(of.table, gone) for gone in old if await _patiently(_drop, database, of, gone)])
+    return dropped
+
+
+def name_of(table: str, month: datetime) -> str:
+    return f"{table}_{month:%Y_%m}"
 
 
 def _month_in(name: str) -> datetime | None:
@@ -129,44 +145,63 @@ async def _missing(database: Database, of: Partitioned, now: datetime) -> list[d
     return sorted(wanted - known)
 
 
-async def _patiently(database: Database, of: Partitioned, month: datetime) -> list[str]:
-    for last in (*(False,) * (TRIES - 1), True):
+async def _patiently(
+    work: Callable[[Database, Partitioned, datetime], Awaitable[bool]],
+    database: Database,
+    of: Partitioned,
+    month: datetime,
+) -> bool:
+    for _ in range(TRIES - 1):
         try:
-            return await _make(database, of, month)
+            return await work(database, of, month)
         except DBAPIError as error:
-            if last or not _was_locked(error):
+            if not _was_locked(error):
                 raise
-            log.info("partition_waits", table=of.table, month=f"{month:%Y-%m}")
+            log.info("partition_waits", name=name_of(of.table, month))
             await asyncio.sleep(1.0)
-    raise AssertionError
+    return await work(database, of, month)
 
 
 def _was_locked(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) == "55P03"
 
 
-async def _make(database: Database, of: Partitioned, month: datetime) -> list[str]:
-    """One partition with the rows of its month; nothing when another process was faster."""
-    name = f"{of.table}_{month:%Y_%m}"
-    begin, end = month, month_after(month)
+async def _make(database: Database, of: Partitioned, month: datetime) -> bool:
+    """One partition with the rows of its month; False when another process was faster."""
+    name = name_of(of.table, month)
+    begin, end = f"'{month:%Y-%m-%d}T00:00Z'", f"'{month_after(month):%Y-%m-%d}T00:00Z'"
     columns = ", ".join(c.name for c in Base.metadata.tables[of.table].columns if c.computed is None)
+    statements = (
+        f"CREATE TABLE {name} (LIKE {of.table} INCLUDING DEFAULTS INCLUDING GENERATED) WITH ({of.storage})",
+        *([f"CREATE UNIQUE INDEX uq_{name} ON {name} ({of.unique})"] if of.unique else []),
+        f"LOCK TABLE {of.rest} IN ACCESS EXCLUSIVE MODE",
+        f"WITH moved AS (DELETE FROM {of.rest} WHERE {of.key} >= {begin} AND {of.key} < {end} RETURNING {columns})"  # noqa: S608
+        f" INSERT INTO {name} ({columns}) SELECT {columns} FROM moved",
+        f"ALTER TABLE {of.table} ATTACH PARTITION {name} FOR VALUES FROM ({begin}) TO ({end})",
+    )
     async with database.write() as connection:
         await alone(connection)
         if any(partition.name == name for partition in await listed(connection)):
-            return []
-        for statement in (
-            f"CREATE TABLE {name} (LIKE {of.table} INCLUDING DEFAULTS INCLUDING GENERATED) WITH ({of.storage})",
-            *([f"CREATE UNIQUE INDEX uq_{name} ON {name} ({of.unique})"] if of.unique else []),
-            f"LOCK TABLE {of.rest} IN ACCESS EXCLUSIVE MODE",
-            f"WITH moved AS (DELETE FROM {of.rest} WHERE {of.key} >= '{begin:%Y-%m-%dT%H:%M%z}'"  # noqa: S608
-            f" AND {of.key} < '{end:%Y-%m-%dT%H:%M%z}' RETURNING {columns})"
-            f" INSERT INTO {name} ({columns}) SELECT {columns} FROM moved",
-            f"ALTER TABLE {of.table} ATTACH PARTITION {name}"
-            f" FOR VALUES FROM ('{begin:%Y-%m-%dT%H:%M%z}') TO ('{end:%Y-%m-%dT%H:%M%z}')",
-        ):
+            return False
+        for statement in statements:
             await connection.exec_driver_sql(statement)
     log.info("partition_made", name=name)
-    return [name]
+    return True
+
+
+async def _drop(database: Database, of: Partitioned, month: datetime) -> bool:
+    name = name_of(of.table, month)
+    async with database.write() as connection:
+        await alone(connection)
+        if not any(partition.name == name for partition in await listed(connection)):
+            return False
+        waiting = await connection.execute(text(f"SELECT EXISTS (SELECT 1 FROM {name} WHERE {of.open})"))  # noqa: S608
+        if waiting.scalar_one():
+            log.warning("partition_kept", name=name, cause="something in it still waits")
+            return False
+        await connection.exec_driver_sql(f"DROP TABLE {name}")
+    log.info("partition_dropped", name=name)
+    return True
 
 
 async def alone(connection: AsyncConnection) -> None:

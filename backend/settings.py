@@ -51,6 +51,8 @@ class Settings(BaseSettings):
     twilio_api_url: str = "https://api.twilio.com"
     twilio_per_second: float = 80.0
 
+    messages_kept_months: int = Field(default=13, ge=0, description="full months; 0 keeps them for ever")
+
     programme: str = "PKH"
     face_processes: int = 1
 

@@ -22,6 +22,7 @@ from backend.gateways.photo_store import PhotoStore
 from backend.gateways.sources import SourcesGateway
 from backend.repositories import contents, conversations, inbox, jobs, outbox
 from backend.services.facts import FactsLoader
+from backend.services.retention import every_day
 from backend.services.work import Work
 from backend.settings import Settings
 from bot.handlers.channel import Channel
@@ -88,6 +89,7 @@ class Runtime:
         self._spawn("sends", MOST_SENDS, self.sender.run, times=4)
         self._spawn("jobs", MOST_JOBS, self.jobs.run, times=1)
         self._tasks.append(asyncio.create_task(self._sweep()))
+        self._tasks.append(asyncio.create_task(every_day(self.database, self.settings.messages_kept_months, now)))
         telegram = self.channels.get("telegram")
         if isinstance(telegram, TelegramChannel):
             self._tasks.append(asyncio.create_task(self._telegram(telegram)))
