@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,7 +12,10 @@ from sqlalchemy import event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import QueuePool
 from sqlalchemy.sql.dml import Insert
+
+from backend import metrics
 
 READ_ONLY = "perlinsos_read_only"
 
@@ -29,21 +33,27 @@ class Database:
         # Hidden: an error's text would otherwise quote the values of the statement, and ends in somebody's log.
         self.engine: AsyncEngine = create_async_engine(url, hide_parameters=True, **options)
         self._writer = asyncio.Lock()
+        event.listen(self.engine.sync_engine, "before_cursor_execute", _count_statement)
         if self.is_sqlite:
             _prepare_sqlite(self.engine)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
+        asked = time.perf_counter()
         if not self.is_sqlite:
             async with self.engine.begin() as connection:
+                metrics.POOL_WAIT_SECONDS.observe(time.perf_counter() - asked)
                 yield connection
             return
         async with self._writer, self.engine.begin() as connection:
+            metrics.POOL_WAIT_SECONDS.observe(time.perf_counter() - asked)
             yield connection
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
+        asked = time.perf_counter()
         async with self.engine.connect() as connection:
+            metrics.POOL_WAIT_SECONDS.observe(time.perf_counter() - asked)
             if self.is_sqlite:
                 await connection.execution_options(**{READ_ONLY: True})
             yield connection
@@ -56,10 +66,21 @@ class Database:
     async def close(self) -> None:
         await self.engine.dispose()
 
+    def pool_use(self) -> tuple[int, int, int]:
+        """Connections of this process that are in use, that are idle, and how many there may be."""
+        pool = self.engine.pool
+        if not isinstance(pool, QueuePool):  # none is kept: pgbouncer does the pooling
+            return 0, 0, 0
+        return pool.checkedout(), pool.checkedin(), pool.size()
+
     def insert(self, table: Any) -> Any:
         """An INSERT that knows ON CONFLICT in the dialect of this database."""
         made: Insert = sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
         return made
+
+
+def _count_statement(*_: Any) -> None:
+    metrics.statement_sent()
 
 
 def _prepare_sqlite(engine: AsyncEngine) -> None:

@@ -105,4 +105,5 @@ def _add_operations(app: FastAPI, runtime: Runtime) -> None:
 
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:
+        await runtime.watch.look()
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from backend import crypto
+from backend import crypto, metrics
 from backend.bus import Bus, MemoryBus, Topic
 from backend.db import Database
 from backend.domain.numbers import fresh_code
@@ -23,6 +23,7 @@ from backend.gateways.sources import SourcesGateway
 from backend.repositories import contents, conversations, inbox, jobs, outbox
 from backend.services.facts import FactsLoader
 from backend.services.retention import every_day
+from backend.services.watch import Watch
 from backend.services.work import Work
 from backend.settings import Settings
 from bot.handlers.channel import Channel
@@ -76,6 +77,7 @@ class Runtime:
     sender: Sender
     jobs: JobWorker
     work: Work
+    watch: Watch
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -156,6 +158,7 @@ class Runtime:
                 log.error("sweep_failed", cause=type(error).__name__)
             await asyncio.sleep(SWEEP_EVERY)
 
+    @metrics.counted_as("sweep")
     async def sweep(self) -> None:
         async with self.database.read() as connection:
             pending = await inbox.waiting_conversations(connection, MOST_SWEPT)
@@ -218,6 +221,7 @@ async def build(settings: Settings) -> Runtime:
         sender=sender,
         jobs=JobWorker(database, bus, executors.jobs, now),
         work=executors.work,
+        watch=Watch(database, now),
     )
 
 

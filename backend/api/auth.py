@@ -13,6 +13,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from backend import metrics
 from backend.api.problems import Problem, missing
 from backend.bus import Bus
 from backend.db import Database
@@ -113,6 +114,7 @@ async def authorise(
     request: Request, parts: Parts, given: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
 ) -> Caller:
     """The caller, when the route's rule lets them in. A route without a rule lets nobody in."""
+    metrics.count_as("api")
     key = await accounts.key_of(parts.database, given.credentials, parts.now()) if given is not None else None
     if key is None:
         raise Problem(

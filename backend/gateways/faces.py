@@ -16,6 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
+from backend import metrics
 from backend.gateways.face_report import (
     DISTANCE_THRESHOLD,
     SCORE_THRESHOLD,
@@ -81,13 +82,14 @@ class FacePool:
 
     async def run(self, work: Callable[..., R], *args: Any) -> R:
         """Run a module-level function in a child. Repeated once if the child dies or is too slow; then FaceEngineDied."""
-        for _ in range(2):
-            executor = self._ready()
-            try:
-                return await asyncio.wrap_future(executor.submit(_within, self._deadline_s, work, args))
-            except BrokenProcessPool:
-                self._discard(executor)
-        raise FaceEngineDied("the face process died twice on the same work")
+        with metrics.FACES_IN_LINE.track_inprogress(), metrics.FACE_SECONDS.labels(work.__name__.strip("_")).time():
+            for _ in range(2):
+                executor = self._ready()
+                try:
+                    return await asyncio.wrap_future(executor.submit(_within, self._deadline_s, work, args))
+                except BrokenProcessPool:
+                    self._discard(executor)
+            raise FaceEngineDied("the face process died twice on the same work")
 
     def close(self) -> None:
         """End the children; work that has not begun is dropped."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from backend import crypto
+from backend import crypto, metrics
 from backend.bus import Bus
 from backend.db import Database
 from backend.grouping import Grouped
@@ -15,6 +15,8 @@ from bot.handlers.channel import Inbound
 
 MOST_AT_ONCE = 512
 MOST_CHATS_KNOWN = 200_000
+
+_batch_size = metrics.BATCH_SIZE.labels("webhooks")
 
 
 class Intake:
@@ -32,8 +34,11 @@ class Intake:
         if inbounds:
             await self._group.add(inbounds)
 
+    @metrics.counted_as("webhooks")
     async def _flush(self, batch: list[Sequence[Inbound]]) -> None:
-        chats = await self._store([inbound for inbounds in batch for inbound in inbounds])
+        inbounds = [inbound for inbounds in batch for inbound in inbounds]
+        _batch_size.observe(len(inbounds))
+        chats = await self._store(inbounds)
         await self._bus.ring("turns", chats)
 
     async def _store(self, inbounds: Sequence[Inbound]) -> list[int]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from prometheus_client import Histogram
 
+from backend import metrics
 from backend.bus import Bus
 from backend.db import Database
 from backend.grouping import Grouped
@@ -21,12 +21,13 @@ from bot.handlers.turns import where
 
 log = structlog.get_logger(__name__)
 
-SECONDS = Histogram("perlinsos_job_seconds", "From claim to outcome", ["kind", "outcome"])
 MOST_TRIES = 5
 """Tries of a job that fails by its own fault; one that waits for somebody else is tried for as long as it takes."""
 LONGEST_BACK_OFF = 300.0
 
 MOST_AT_ONCE = 64
+
+_batch_size = metrics.BATCH_SIZE.labels("jobs")
 
 Executor = Callable[[JobRow, datetime], Awaitable[Finished]]
 
@@ -60,11 +61,14 @@ class JobWorker:
         self._running: set[asyncio.Task[None]] = set()
         self._closing: Grouped[_Closing] = Grouped(self._close_all, MOST_AT_ONCE)
 
+    @metrics.counted_as("jobs")
     async def run(self, job_ids: Sequence[int]) -> None:
         while len(self._running) + len(job_ids) > MOST_AT_ONCE and self._running:
             await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
         async with self._database.write() as connection:
             claimed = await jobs.claim(connection, job_ids, self._now())
+        if claimed:
+            _batch_size.observe(len(claimed))
         for job in claimed:
             task = asyncio.create_task(self._run_one(job))
             self._running.add(task)
@@ -84,7 +88,7 @@ class JobWorker:
         try:
             finished = await self._executors[job.kind](job, started)
             await self._closing.add(_Closing(job, finished))
-            SECONDS.labels(job.kind, finished.outcome).observe((self._now() - started).total_seconds())
+            metrics.JOB_SECONDS.labels(job.kind, finished.outcome).observe((self._now() - started).total_seconds())
         except TryLater as wait:
             await self._postpone(job, wait.cause, wait.after)
         except Exception as error:  # a job's fault is told to its conversation, never lost
@@ -122,6 +126,7 @@ class JobWorker:
         await self._bus.ring("jobs", new_jobs)
 
     async def _postpone(self, job: JobRow, cause: str, after: float | None) -> None:
+        metrics.JOB_TRIES_FAILED.labels(job.kind, "True").inc()
         seconds = after if after is not None else min(1.0 * 2**job.attempts, LONGEST_BACK_OFF)
         async with self._database.write() as connection:
             await jobs.try_later(connection, job.id, cause, self._now() + timedelta(seconds=seconds))
@@ -140,6 +145,7 @@ class JobWorker:
         if job.attempts + 1 < MOST_TRIES:
             await self._postpone(job, type(error).__name__, None)
         else:
+            metrics.JOB_TRIES_FAILED.labels(job.kind, "False").inc()
             await self._close([_Closing(job, Finished("failed"), type(error).__name__)])
 
 

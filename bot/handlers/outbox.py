@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
-from prometheus_client import Counter, Histogram
 
+from backend import metrics
 from backend.bus import Bus
 from backend.db import Database
 from backend.grouping import Grouped
@@ -24,13 +24,6 @@ from bot.handlers.channel import Button, Channel, Outgoing, Receipt, SendError
 
 log = structlog.get_logger(__name__)
 
-SENT = Counter("perlinsos_sends_total", "Tries to send, by what came of them", ["channel", "result"])
-REPLY_SECONDS = Histogram(
-    "perlinsos_reply_seconds",
-    "From the arrival of a message to the provider's word that its reply was taken",
-    ["channel"],
-    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
-)
 WINDOW = timedelta(hours=24)
 MOST_HANDED = 512
 MOST_SETTLED = 256
@@ -38,6 +31,8 @@ MOST_ATTEMPTS = 8
 LONGEST_BACK_OFF = 60.0
 LONGEST_WAIT = 5.0
 """Seconds that a claimed message may wait for its turn; far below the time after which it would count as unknown."""
+
+_batch_size = metrics.BATCH_SIZE.labels("sends")
 
 
 class Pace:
@@ -91,6 +86,7 @@ class Sender:
         self._handed: set[asyncio.Task[None]] = set()
         self._settling: Grouped[_Fate] = Grouped(self._settle, MOST_SETTLED)
 
+    @metrics.counted_as("sends")
     async def run(self, conversation_ids: Sequence[int]) -> None:
         now = self._now()
         async with self._database.write() as connection:
@@ -123,7 +119,9 @@ class Sender:
         except Exception as error:  # the row stays `sending`: a receipt settles it, or the sweep after a while
             log.error("not_settled", outgoing=message.id, cause=type(error).__name__)
 
+    @metrics.counted_as("sends")
     async def _settle(self, fates: list[_Fate]) -> None:
+        _batch_size.observe(len(fates))
         lost = [fate.message.conversation_id for fate in fates if fate.result.error == "unreachable"]
         async with self._database.write() as connection:
             await outbox.settle(connection, [fate.result for fate in fates])
@@ -164,13 +162,14 @@ class Sender:
         if wait > 0:
             await asyncio.sleep(wait)
         try:
-            sent = await channel.send(self._outgoing(message))
+            with metrics.SEND_SECONDS.labels(message.channel).time():
+                sent = await channel.send(self._outgoing(message))
         except SendError as error:
             return self._not_sent(message, error, pace)
-        SENT.labels(message.channel, "sent").inc()
+        metrics.SENDS.labels(message.channel, "sent", "").inc()
         sent_at = self._now()
-        if message.kind == "reply" and not message.attempts and "since" in message.body:
-            REPLY_SECONDS.labels(message.channel).observe(sent_at.timestamp() - message.body["since"])
+        if message.kind == "reply" and "since" in message.body:
+            metrics.REPLY_SECONDS.labels(message.channel).observe(sent_at.timestamp() - message.body["since"])
         return Settled(message.id, "sent", provider_id=sent.provider_id or None, sent_at=sent_at)
 
     def _outgoing(self, message: Claimed) -> Outgoing:
@@ -192,7 +191,8 @@ class Sender:
         result = self._judge(message, error, attempts, now)
         if error.whole_channel and error.retry_after:
             pace.hold(now.timestamp() + error.retry_after)
-        SENT.labels(message.channel, result.error if result.error == "unreachable" else result.status).inc()
+        outcome = "unreachable" if error.unreachable else result.status
+        metrics.SENDS.labels(message.channel, outcome, metrics.error_label(error.cause)).inc()
         log.warning(
             "not_sent",
             outgoing=message.id,
@@ -217,6 +217,7 @@ class Sender:
         return Settled(message.id, "failed", error=error.cause)
 
 
+@metrics.counted_as("webhooks")
 async def take_receipt(database: Database, receipt: Receipt, now: datetime) -> None:
     """Apply a status receipt. One for a message that is not ours is passed over: providers repeat and mix them."""
     async with database.write() as connection:

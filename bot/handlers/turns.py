@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
-from prometheus_client import Counter, Histogram
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend import metrics
 from backend.bus import Bus
 from backend.db import Database
 from backend.repositories import conversations, inbox, jobs, outbox
@@ -34,16 +34,13 @@ from nlu.understanding import Understands
 
 log = structlog.get_logger(__name__)
 
-TURNS = Counter("perlinsos_turns_total", "Turns that were committed", ["channel"])
-FAILURES = Counter("perlinsos_turn_failures_total", "Turns that raised", ["given_up"])
-BATCH = Histogram("perlinsos_turn_batch_size", "Conversations in a batch", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256))
-AGE = Histogram("perlinsos_turn_age_seconds", "From the arrival of a message to the commit of its turn")
-
 MOST_TRIES = 3
 HELD_BY_ANOTHER = 0.2
 PHOTOS_SETTLE = timedelta(seconds=1.2)
 """Photos of one album come as separate messages: the first waits this long for its siblings."""
 BURSTS_WITHOUT_GROUP = frozenset({"whatsapp"})
+
+_batch_size = metrics.BATCH_SIZE.labels("turns")
 
 
 class LoadsFacts(Protocol):
@@ -122,9 +119,10 @@ class TurnWorker:
         self._code = code
         self._sender = sender
 
+    @metrics.counted_as("turns")
     async def run(self, conversation_ids: Sequence[int]) -> None:
         """Advance these conversations. A batch that fails is tried one by one, so that one poison message stops nobody."""
-        BATCH.observe(len(conversation_ids))
+        _batch_size.observe(len(conversation_ids))
         try:
             await self._run_batch(conversation_ids)
         except Exception as error:  # one conversation's fault must not become everybody's
@@ -279,9 +277,9 @@ class TurnWorker:
         for conversation_id, seconds in later.items():
             await self._bus.ring("turns", [conversation_id], seconds)
         for chat in chats:
-            TURNS.labels(chat.row.channel).inc(len(chat.ages))
+            metrics.TURNS.labels(chat.row.channel).inc(len(chat.ages))
             for age in chat.ages:
-                AGE.observe(age)
+                metrics.TURN_AGE_SECONDS.observe(age)
             due = chat.session.next_timer
             if due is not None:
                 await self._bus.ring("turns", [chat.row.id], max((due - now).total_seconds(), 0.05))
@@ -300,7 +298,7 @@ class TurnWorker:
                 text = self._catalogue.text(Say("common.trouble"))
                 body = {"text": text, "buttons": []}
                 await outbox.add(connection, [outbox.Draft(conversation_id, "reply", "common.trouble", body)], now)
-        FAILURES.labels(str(give_up)).inc()
+        metrics.TURN_FAILURES.labels(str(give_up)).inc()
         log.error(
             "turn_failed",
             conversation=conversation_id,

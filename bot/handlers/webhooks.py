@@ -10,8 +10,8 @@ import orjson
 import structlog
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
-from prometheus_client import Counter, Histogram
 
+from backend import metrics
 from backend.db import Database
 from bot.handlers import telegram_updates, whatsapp_messages
 from bot.handlers.channel import Inbound
@@ -20,8 +20,6 @@ from bot.handlers.outbox import take_receipt
 
 log = structlog.get_logger(__name__)
 
-RECEIVED = Counter("perlinsos_webhooks_total", "Webhook calls by what they got", ["channel", "result"])
-SECONDS = Histogram("perlinsos_webhook_seconds", "From request to acknowledgement", ["channel"])
 MOST_BYTES = 1_000_000
 EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
@@ -39,7 +37,7 @@ def telegram_routes(intake: Intake, secret: str) -> APIRouter:
 
     @router.post("/webhooks/telegram")
     async def telegram(request: Request) -> Response:
-        with SECONDS.labels("telegram").time():
+        with metrics.WEBHOOK_SECONDS.labels("telegram").time():
             try:
                 if not telegram_updates.check_secret(request.headers.get("X-Telegram-Bot-Api-Secret-Token"), secret):
                     raise _Refused(403, "secret")
@@ -77,7 +75,7 @@ def whatsapp_routes(
 
     @router.post("/webhooks/whatsapp")
     async def whatsapp(request: Request) -> Response:
-        with SECONDS.labels("whatsapp").time():
+        with metrics.WEBHOOK_SECONDS.labels("whatsapp").time():
             try:
                 form = await signed_form(request)
                 inbounds = _parsed(form)
@@ -137,10 +135,10 @@ async def _done(channel: str, what: str, storing: Awaitable[None]) -> bool:
     try:
         await storing
     except Exception as error:  # whatever the database met: nothing is acknowledged that is not committed
-        RECEIVED.labels(channel, "failed").inc()
+        metrics.WEBHOOKS.labels(channel, "failed").inc()
         log.error("webhook_failed", channel=channel, what=what, cause=type(error).__name__)
         return False
-    RECEIVED.labels(channel, what).inc()
+    metrics.WEBHOOKS.labels(channel, what).inc()
     return True
 
 
@@ -150,6 +148,6 @@ def _come_again() -> Response:
 
 
 def _refuse(channel: str, refused: _Refused) -> Response:
-    RECEIVED.labels(channel, refused.why).inc()
+    metrics.WEBHOOKS.labels(channel, refused.why).inc()
     log.warning("webhook_refused", channel=channel, why=refused.why)
     return Response(status_code=refused.status)
