@@ -85,6 +85,33 @@ async def inputs_of(connection: AsyncConnection, decision_id: int) -> Mapping[st
 
 
 @dataclass(frozen=True, slots=True)
+class FullDecision:
+    """A decision with all that it was made of and all that came out; `inputs` and `reasons` are empty once erased."""
+
+    id: int
+    outcome: str
+    rule_set: str
+    rule_set_version: str
+    decided_at: datetime
+    inputs: Mapping[str, Any] = field(repr=False)
+    reasons: Sequence[Mapping[str, Any]] = field(repr=False)
+
+
+async def full(
+    connection: AsyncConnection, *, number: str = "", row_id: int | None = None, after: int = 0, most: int = 1000
+) -> list[FullDecision]:
+    """Decisions of a registration by its number, or the one with this id, or all; oldest first, a page."""
+    statement = select(_D.id, _D.outcome, _D.rule_set, _D.rule_set_version, _D.decided_at, _D.inputs, _D.reasons)
+    if number:
+        statement = statement.join(REGISTRATIONS, REGISTRATIONS.c.id == _D.registration_id)
+        statement = statement.where(REGISTRATIONS.c.number == number)
+    if row_id is not None:
+        statement = statement.where(_D.id == row_id)
+    found = await connection.execute(statement.where(_D.id > after).order_by(_D.id).limit(most))
+    return [FullDecision(*row) for row in found]
+
+
+@dataclass(frozen=True, slots=True)
 class Judged:
     """A decision with all that it was made of; `inputs` as `backend.services.selection` stores them, {} once erased."""
 

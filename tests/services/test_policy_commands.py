@@ -46,7 +46,8 @@ async def decided(url: str) -> None:
             await connection.execute(
                 table(Decision).insert().values(
                     registration_id=added.scalar_one(), person_id=person.id, outcome=verdict.outcome,
-                    rule_set=rules.id, rule_set_version=rules.version, decided_at=now, reasons=[],
+                    rule_set=rules.id, rule_set_version=rules.version, decided_at=now,
+                    reasons=[reason.to_json() for reason in verdict.reasons],
                     inputs={
                         "region": "35.10.16", "digest": rules.digest, "disputed": [],
                         "data": {name: datum.to_json() for name, datum in inputs.items()},
