@@ -15,6 +15,7 @@ from backend.commands.accounts import key_app, user_app
 from backend.commands.bench import bench_app
 from backend.commands.common import load_settings, out, with_database
 from backend.commands.dialogs import dialogs
+from backend.commands.imports import import_command
 from backend.commands.nlu import nlu_app
 from backend.commands.partitions import partitions
 from backend.commands.policy import policy_app
@@ -38,6 +39,7 @@ for name, group in {
 }.items():
     app.add_typer(group, name=name)
 app.command()(select)
+app.command("import")(import_command)
 app.command()(dialogs)
 app.command()(partitions)
 

@@ -8,6 +8,7 @@ from backend.models.chats import Content, Conversation, Inbox, Job, Outbox
 from backend.models.offices import ApiKey, AuditEvent, Region, User
 from backend.models.people import Consent, FaceCheck, Person, Photo, PkhRecord
 from backend.models.policy import RuleSetVersion
+from backend.models.sources import ImportRun, SourceRecord
 
 __all__ = [
     "ApiKey",
@@ -21,6 +22,7 @@ __all__ = [
     "Decision",
     "DisputedDatum",
     "FaceCheck",
+    "ImportRun",
     "Inbox",
     "Job",
     "Outbox",
@@ -30,6 +32,7 @@ __all__ = [
     "Region",
     "Registration",
     "RuleSetVersion",
+    "SourceRecord",
     "Ticket",
     "User",
     "Utc",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Float, String, text
+from sqlalchemy import BigInteger, Boolean, Float, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.crypto import Sealed
@@ -80,10 +80,15 @@ class FaceCheck(Base):
 
 
 class PkhRecord(Base):
-    """What a region's import knows of a PKH recipient; shown for confirmation once they have proven who they are."""
+    """What a region's import knows of a PKH recipient; shown for confirmation once they have proven who they are.
+
+    `digest` and `run_id` as in `source_records`.
+    """
 
     __tablename__ = "pkh_records"
     id: Mapped[int] = id_()
     nik_hash: Mapped[bytes] = mapped_column(unique=True)
     data: Mapped[Any] = mapped_column(Sealed("pkh_records.data"))
     imported_at: Mapped[datetime]
+    digest: Mapped[bytes | None]
+    run_id: Mapped[int | None] = mapped_column(BigInteger)

@@ -23,6 +23,7 @@ from backend.models import (
     Photo,
     PkhRecord,
     Registration,
+    SourceRecord,
     Ticket,
     table,
 )
@@ -32,7 +33,7 @@ from bot.events import Text, to_json
 PEOPLE, CONVERSATIONS, REGISTRATIONS, DECISIONS = map(table, (Person, Conversation, Registration, Decision))
 APPEALS, EVENTS, PHOTOS, TICKETS = map(table, (Appeal, AppealEvent, Photo, Ticket))
 INBOX, OUTBOX, JOBS, CHECKS = map(table, (Inbox, Outbox, Job, FaceCheck))
-DISPUTED, PKH_RECORDS = map(table, (DisputedDatum, PkhRecord))
+DISPUTED, PKH_RECORDS, SOURCES = map(table, (DisputedDatum, PkhRecord, SourceRecord))
 
 _OVER = ("sent", "delivered", "read", "failed", "unknown", "cancelled")
 
@@ -51,6 +52,7 @@ async def scrub(connection: AsyncConnection, person_id: int, asking_chat: int | 
     found = await connection.execute(select(PEOPLE.c.nik_hash).where(PEOPLE.c.id == person_id))
     nik_hash = found.scalar_one()
     await connection.execute(delete(PKH_RECORDS).where(PKH_RECORDS.c.nik_hash == nik_hash))
+    await connection.execute(delete(SOURCES).where(SOURCES.c.nik_hash == nik_hash))
     tombstone = crypto.ring().index("erased", str(person_id))
     await connection.execute(
         update(CHECKS)
