@@ -8,12 +8,11 @@ from typing import Annotated
 
 import orjson
 import typer
-import uvicorn
 from rich.table import Table
 
 from backend.commands.accounts import key_app, user_app
 from backend.commands.bench import bench_app
-from backend.commands.common import load_settings, out, with_database
+from backend.commands.common import fail, load_settings, out, with_database
 from backend.commands.dialogs import dialogs
 from backend.commands.imports import import_command
 from backend.commands.nlu import nlu_app
@@ -24,6 +23,7 @@ from backend.commands.whatsapp import whatsapp_app
 from backend.db import Database
 from backend.migrate import drift
 from backend.migrate import migrate as bring_up
+from backend.roles import Role
 from backend.worker import build
 
 app = typer.Typer(no_args_is_help=True, help="Perlinsos in chat.", pretty_exceptions_show_locals=False)
@@ -45,22 +45,24 @@ app.command()(partitions)
 
 
 @app.command()
-def serve() -> None:
-    """Run the service."""
-    from backend.main import create_app  # the web stack loads only for the command that needs it
-
+def serve(
+    role: Annotated[
+        list[Role] | None, typer.Option(help="what this process does; may be repeated; without it everything")
+    ] = None,
+) -> None:
+    """Run the service, or one of its processes."""
     settings = load_settings()
+    fault = settings.misfit(role or ())
+    if fault:
+        fail(fault, 2)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
 
     async def run() -> None:
-        if settings.sandbox == "on":
+        from backend.serving import serve  # the web stack loads only for the command that needs it
+
+        if settings.sandbox == "on" and not role:
             await migrate_first(settings.database_url)
-        runtime = await build(settings)
-        config = uvicorn.Config(
-            create_app(settings, runtime), host=settings.host, port=settings.port, log_level="warning", access_log=False,
-            timeout_graceful_shutdown=5,
-        )  # fmt: skip
-        await uvicorn.Server(config).serve()
+        await serve(await build(settings, role or ()))
 
     asyncio.run(run())
 
@@ -89,8 +91,9 @@ def doctor() -> None:
     async def look() -> dict[str, str]:
         runtime = await build(settings)
         try:
+            await runtime.parts.bus.start()
             checks = await runtime.ready()
-            differences = await drift(runtime.database) if checks["database"] == "ok" else []
+            differences = await drift(runtime.parts.database) if checks["database"] == "ok" else []
         finally:
             await runtime.stop()
         return {**checks, "schema": "ok" if not differences else "run `perlinsos migrate`"}

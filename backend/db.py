@@ -11,6 +11,8 @@ from typing import Any
 from sqlalchemy import event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.sql.dml import Insert
@@ -97,3 +99,17 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
     def on_begin(connection: Connection) -> None:
         read_only = connection.get_execution_options().get(READ_ONLY, False)
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether this says that the database was away, not that anything was wrong with what was asked of it."""
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or _away(getattr(error.orig, "sqlstate", None))
+    if isinstance(error, OSError):
+        return not isinstance(error, TimeoutError)
+    return isinstance(error, PoolTimeout) or _away(getattr(error, "sqlstate", None))
+
+
+def _away(sqlstate: str | None) -> bool:
+    """Connections (08), too few of them (53), an operator at work (57P), an idle transaction that was ended (25P03)."""
+    return sqlstate is not None and (sqlstate.startswith(("08", "53", "57P")) or sqlstate == "25P03")

@@ -1,69 +1,116 @@
-"""The web application: webhooks, API, console, simulator, sandbox, health and metrics on one FastAPI app."""
+"""The process's web application: what its roles serve, and for everybody health, readiness and metrics."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse, RedirectResponse
-from fastapi_offline import FastAPIOffline
-from nicegui import ui
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from backend import crypto
-from backend.api.app import add_api
-from backend.console.pages import add_console
-from backend.console.simulator import add_simulator
-from backend.console.words import Words
 from backend.guide import guide
-from backend.sandbox.app import SandboxConfig, create_sandbox
-from backend.sandbox.seed import seed_demo, seed_sandbox
-from backend.settings import Settings
-from backend.worker import HEALTHY, Runtime, now
-from bot.handlers.simulator import SimulatorChannel
-from bot.handlers.webhooks import telegram_routes, whatsapp_routes
+from backend.parts import now
+from backend.roles import Role
+from backend.worker import SERVING, Runtime
 
 
-def create_app(settings: Settings, runtime: Runtime) -> FastAPI:
-    """The whole service on one app; its lifespan seeds a sandbox and runs the worker loops."""
+def create_app(runtime: Runtime) -> FastAPI:
+    """One app a process; its lifespan seeds a sandbox and runs the loops."""
+    settings, roles = runtime.settings, runtime.roles
+    has_web, has_pages = Role.WEB in roles, Role.CONSOLE in roles
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        if settings.sandbox == "on":
-            await seed_sandbox(runtime.database, now())
-        logins = await seed_demo(runtime.database, now()) if settings.demo == "on" else {}
+        logins = await _seed(runtime)
         await runtime.start()
-        print(guide(settings.own_url, logins, sandbox=settings.sandbox == "on"), flush=True)
+        if has_pages:
+            print(guide(settings.own_url, logins, sandbox=settings.sandbox == "on"), flush=True)
         yield
         await runtime.stop()
 
-    app = FastAPIOffline(  # FastAPI whose page of the API brings its parts along: an office may have no other network
-        title="Perlinsos",
-        version="1",
-        lifespan=lifespan,
-        docs_url="/docs",
-        redoc_url=None,
-        static_url="/docs-parts",
-    )
+    app = _app(lifespan) if has_web else FastAPI(lifespan=lifespan, docs_url=None, openapi_url=None, redoc_url=None)
     _add_operations(app, runtime)
-    app.include_router(telegram_routes(runtime.intake, settings.telegram_secret.get_secret_value()))
+    if has_web:
+        _add_web(app, runtime)
+    if Role.SANDBOX in roles:
+        _add_sandbox(app, runtime)
+    if has_pages:
+        _add_pages(app, runtime)
+    return app
+
+
+def _app(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:
+    """With a page of the API that brings its parts along: an office may have no other network."""
+    from fastapi_offline import FastAPIOffline
+
+    made: FastAPI = FastAPIOffline(
+        title="Perlinsos", version="1", lifespan=lifespan, docs_url="/docs", redoc_url=None, static_url="/docs-parts"
+    )
+    return made
+
+
+async def _seed(runtime: Runtime) -> dict[str, str]:
+    """What a sandbox and a demo start with, in the process that has them; the demo's passwords by login."""
+    settings, roles, database = runtime.settings, runtime.roles, runtime.parts.database
+    if Role.SANDBOX in roles:
+        from backend.sandbox.seed import seed_sandbox
+
+        await seed_sandbox(database, now())
+    if Role.CONSOLE in roles and settings.demo == "on":
+        from backend.sandbox.seed import seed_demo
+
+        return await seed_demo(database, now())
+    return {}
+
+
+def _add_web(app: FastAPI, runtime: Runtime) -> None:
+    from backend.api.app import add_api
+    from bot.handlers.webhooks import telegram_routes, whatsapp_routes
+
+    settings, parts = runtime.settings, runtime.parts
+    app.include_router(telegram_routes(parts.intake, settings.telegram_secret.get_secret_value()))
     if settings.whatsapp_on:
         app.include_router(
             whatsapp_routes(
-                runtime.intake,
-                runtime.database,
+                parts.intake,
+                parts.database,
                 now,
                 settings.twilio_auth_token.get_secret_value(),
                 settings.twilio_account_sid,
                 settings.public_url,
             )
         )
-    add_api(app, runtime.database, runtime.bus, runtime.photos, now, auto_select=settings.auto_select == "on")
-    words = Words(runtime.catalogue)
-    if settings.sandbox == "on":
-        _add_sandbox(app, settings, runtime, words)
-    add_console(app, runtime.database, runtime.bus, runtime.photos, words, now)
+    add_api(app, parts.database, parts.bus, parts.photos, now, auto_select=settings.auto_select == "on")
+
+
+def _add_sandbox(app: FastAPI, runtime: Runtime) -> None:
+    """IKD and the data owners; the service speaks to them over HTTP like to anybody's."""
+    from backend.sandbox.app import SandboxConfig, create_sandbox
+
+    settings, ring = runtime.settings, crypto.ring()
+    config = SandboxConfig(
+        synthetic=settings.sandbox_synthetic,
+        data_dir=settings.data_dir / "sandbox",
+        silent_for_s=settings.sandbox_recovers_after,
+    )
+    app.mount("/sandbox", create_sandbox(config, seal=ring.seal, open_=ring.open, faces=runtime.parts.faces))
+
+
+def _add_pages(app: FastAPI, runtime: Runtime) -> None:
+    """The officers' console, and beside a sandbox the simulator."""
+    from nicegui import ui
+
+    from backend.console.pages import add_console
+    from backend.console.simulator import add_simulator
+    from backend.console.words import Words
+
+    settings, parts = runtime.settings, runtime.parts
+    words = Words(parts.catalogue)
+    if parts.simulator is not None:
+        add_simulator(app, parts.database, parts.intake, parts.simulator, parts.http, settings.sandbox_url, words)
+    add_console(app, parts.database, parts.bus, parts.photos, words, now)
     ui.run_with(
         app,
         storage_secret=crypto.ring().derive("console").hex(),
@@ -71,37 +118,23 @@ def create_app(settings: Settings, runtime: Runtime) -> FastAPI:
         title="Perlinsos",
         language="id",
     )
-    return app
-
-
-def _add_sandbox(app: FastAPI, settings: Settings, runtime: Runtime, words: Words) -> None:
-    """IKD, the data owners and the simulator; the service speaks to the first two over HTTP like to anybody's."""
-    ring = crypto.ring()
-    config = SandboxConfig(
-        synthetic=settings.sandbox_synthetic,
-        data_dir=settings.data_dir / "sandbox",
-        silent_for_s=settings.sandbox_recovers_after,
-    )
-    app.mount("/sandbox", create_sandbox(config, seal=ring.seal, open_=ring.open, faces=runtime.faces))
-    simulator = runtime.channels["simulator"]
-    assert isinstance(simulator, SimulatorChannel)  # noqa: S101 - the sandbox brings it
-    sandbox_url = f"{settings.own_url}/sandbox"
-    add_simulator(app, runtime.database, runtime.intake, simulator, runtime.http, sandbox_url, words)
 
 
 def _add_operations(app: FastAPI, runtime: Runtime) -> None:
-    @app.get("/", include_in_schema=False)
-    async def root() -> Response:
-        return RedirectResponse("/simulator" if runtime.settings.sandbox == "on" else "/console")
+    if Role.CONSOLE in runtime.roles:
+
+        @app.get("/", include_in_schema=False)
+        async def root() -> Response:
+            return RedirectResponse("/simulator" if runtime.settings.sandbox == "on" else "/console")
 
     @app.get("/healthz", tags=["operations"], summary="The process is up")
     async def healthz() -> dict[str, str]:
         return {"status": "up"}
 
-    @app.get("/readyz", tags=["operations"], summary="Database, bus, photo store, NLU and IKD answer")
+    @app.get("/readyz", tags=["operations"], summary="Every part that this process needs answers")
     async def readyz() -> JSONResponse:
         checks = await runtime.ready()
-        return JSONResponse(checks, 200 if HEALTHY.issuperset(checks.values()) else 503)
+        return JSONResponse(checks, 200 if SERVING.issuperset(checks.values()) else 503)
 
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from backend.roles import Role
 
 OnOff = Literal["on", "off"]
 
@@ -17,7 +20,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="PERLINSOS_", env_file=None, extra="ignore")
 
     database_url: str = "sqlite+aiosqlite:///var/perlinsos.db"
-    bus_url: str = "memory://"
+    bus_url: SecretStr = SecretStr("memory://")
+    bus_replicas: int = Field(default=1, ge=1, le=5)
     media_url: str = "file:var/photos"
     public_url: str = ""
     secret_keys: SecretStr = SecretStr("")
@@ -34,6 +38,7 @@ class Settings(BaseSettings):
     sandbox: OnOff = "off"
     sandbox_synthetic: bool = False
     sandbox_recovers_after: float = Field(default=600.0, description="seconds until the slow resident's IKD answers")
+    sandbox_url: str = ""
     ikd_url: str = ""
     sources_url: str = ""
     demo: OnOff = "off"
@@ -63,6 +68,15 @@ class Settings(BaseSettings):
         return f"http://{host}:{self.port}"
 
     @property
+    def one_process(self) -> bool:
+        """The bus lives in the memory of the only process there is."""
+        return self.bus_url.get_secret_value().startswith("memory://")
+
+    @property
+    def bus_servers(self) -> list[str]:
+        return [url.strip() for url in self.bus_url.get_secret_value().split(",") if url.strip()]
+
+    @property
     def whatsapp_on(self) -> bool:
         return bool(self.twilio_account_sid and self.twilio_auth_token.get_secret_value() and self.twilio_from)
 
@@ -74,8 +88,9 @@ class Settings(BaseSettings):
     def complete(self) -> Self:
         """Refuse to start with a hole, and say which one."""
         if self.sandbox == "on":
-            self.ikd_url = self.ikd_url or f"{self.own_url}/sandbox/ikd"
-            self.sources_url = self.sources_url or f"{self.own_url}/sandbox/sources"
+            self.sandbox_url = (self.sandbox_url or f"{self.own_url}/sandbox").rstrip("/")
+            self.ikd_url = self.ikd_url or f"{self.sandbox_url}/ikd"
+            self.sources_url = self.sources_url or f"{self.sandbox_url}/sources"
         elif not self.ikd_url or not self.sources_url:
             raise ValueError("without PERLINSOS_SANDBOX=on, PERLINSOS_IKD_URL and PERLINSOS_SOURCES_URL must be set")
         if self.demo == "on" and self.public_url:
@@ -86,6 +101,24 @@ class Settings(BaseSettings):
             raise ValueError("PERLINSOS_TELEGRAM_MODE=webhook needs PERLINSOS_TELEGRAM_SECRET")
         if self.whatsapp_on and not self.public_url:
             raise ValueError("WhatsApp needs PERLINSOS_PUBLIC_URL: Twilio signs it into every request")
-        if not self.bus_url.startswith("memory://"):
-            raise ValueError("PERLINSOS_BUS_URL: only memory:// is known")
+        self._bus_fits()
         return self
+
+    def _bus_fits(self) -> None:
+        schemes = {url.partition("://")[0] for url in self.bus_servers}
+        if schemes != {"memory"} and not (schemes and schemes <= {"nats", "tls"}):
+            raise ValueError("PERLINSOS_BUS_URL: memory://, or nats:// servers with commas between them")
+        if not self.one_process and self.database_url.startswith("sqlite"):
+            raise ValueError("PERLINSOS_BUS_URL=nats://… is for many processes, and SQLite serves one: use PostgreSQL")
+
+    def misfit(self, roles: Collection[Role]) -> str:
+        """Why these settings do not go with a process of these roles; empty when they do."""
+        if not roles:
+            return ""
+        if self.one_process:
+            return "serve --role needs a bus between the processes: PERLINSOS_BUS_URL=nats://…"
+        if self.telegram_on and self.telegram_mode == "polling":
+            return "PERLINSOS_TELEGRAM_MODE=polling is for one process: serve without --role, or use webhook"
+        if Role.SANDBOX in roles and self.sandbox != "on":
+            return "serve --role sandbox needs PERLINSOS_SANDBOX=on"
+        return ""

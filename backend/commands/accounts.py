@@ -12,10 +12,10 @@ from rich.table import Table
 from backend import crypto
 from backend.commands.common import fail, out, with_database
 from backend.db import Database
+from backend.parts import now
 from backend.repositories import accounts as stored
 from backend.services import accounts
 from backend.services.accounts import AccountError, KeyRole, UserRole
-from backend.worker import now
 
 user_app = typer.Typer(no_args_is_help=True, help="Console logins.")
 key_app = typer.Typer(no_args_is_help=True, help="Keys: the ring that seals personal data, and bearer keys of the API.")

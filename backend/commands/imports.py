@@ -13,10 +13,10 @@ from rich.table import Table
 
 from backend.commands.common import err, fail, out, with_database
 from backend.db import Database
+from backend.parts import now
 from backend.services.import_formats import FORMATS
 from backend.services.import_reading import BadFile
 from backend.services.imports import Counts, ImportRefused, import_file, try_out
-from backend.worker import now
 
 Kind = StrEnum("Kind", {kind: kind for kind in FORMATS})  # type: ignore[misc]  # the formats are the list
 

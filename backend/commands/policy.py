@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.commands.common import err, fail, load_settings, out, with_database
 from backend.db import Database
+from backend.parts import now
 from backend.policy.comparison import differences
 from backend.policy.components import load_components
 from backend.policy.loading import FOLDER, load_baseline, load_rule_sets
@@ -27,7 +28,6 @@ from backend.services import rulebook
 from backend.services.accounts import log_in
 from backend.services.policy_simulation import Simulation, simulate
 from backend.services.rulebook import PolicyRefused, Rulebook
-from backend.worker import now
 from bot.texts import Catalogue
 
 policy_app = typer.Typer(no_args_is_help=True, help="The rules of the selection: check, compare, try out, activate.")

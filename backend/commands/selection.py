@@ -12,12 +12,12 @@ from rich.table import Table
 
 from backend.commands.common import err, fail, load_settings, out, with_database
 from backend.db import Database
+from backend.parts import Parts, now
 from backend.policy.loading import load_baseline
 from backend.repositories import decisions, listing
 from backend.services.replay import Replayed, replay
 from backend.services.rulebook import Rulebook
 from backend.services.selection import select_many
-from backend.worker import build, now
 
 
 def select(
@@ -45,17 +45,17 @@ def select(
 
 
 async def _select(region: str, shown: bool) -> Counter[str]:
-    runtime = await build(load_settings())
+    parts = Parts(load_settings())
     waiting = listing.Filters(regions=(region,) if region else (), status="submitted")
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
-        async with runtime.database.read() as connection:
+        async with parts.database.read() as connection:
             total = await listing.count_registrations(connection, waiting)
         with Progress(*columns, console=err, disable=not shown) as bar:
             task = bar.add_task("selection", total=total)
-            counts, _ = await select_many(runtime.work, region, now(), lambda done: bar.advance(task, done))
+            counts, _ = await select_many(parts.executors.work, region, now(), lambda done: bar.advance(task, done))
     finally:
-        await runtime.stop()
+        await parts.close()
     return counts
 
 

@@ -7,8 +7,8 @@ import asyncio
 import typer
 
 from backend.commands.common import fail, load_settings, out
+from backend.parts import Parts
 from backend.repositories import contents
-from backend.worker import build
 from bot.handlers.whatsapp import WhatsAppChannel
 from bot.handlers.whatsapp_contents import SyncError
 
@@ -31,14 +31,14 @@ def whatsapp_sync() -> None:
 
 
 async def _sync() -> int:
-    runtime = await build(load_settings())
+    parts = Parts(load_settings())
     try:
-        channel = runtime.channels.get("whatsapp")
+        channel = parts.channels.get("whatsapp")
         if not isinstance(channel, WhatsAppChannel):
             fail("WhatsApp is off: PERLINSOS_TWILIO_ACCOUNT_SID, _AUTH_TOKEN and _FROM are needed", 2)
         known = await channel.sync_contents()
-        async with runtime.database.write() as connection:
-            await contents.put(connection, runtime.database, known)
+        async with parts.database.write() as connection:
+            await contents.put(connection, parts.database, known)
     finally:
-        await runtime.stop()
+        await parts.close()
     return len(known)

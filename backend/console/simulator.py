@@ -22,7 +22,7 @@ from backend.gateways.http import HttpClient
 from backend.services import simulation
 from bot.events import Event, PhotoRef
 from bot.handlers import simulator as channel
-from bot.handlers.channel import FetchError, Outgoing
+from bot.handlers.channel import FetchError
 from bot.handlers.intake import Intake
 from bot.handlers.simulator import SimulatorChannel
 
@@ -185,13 +185,12 @@ class Page:
 
     async def follow(self, client: Client) -> None:
         """Show what the bot answers for as long as the page is open."""
-        async with self.simulated.simulator.watch(self.address) as queue:
+        async with self.simulated.simulator.watch(self.address) as told:
             while True:
-                message: Outgoing = await queue.get()
-                with client:
-                    if message.kind != "delete" and message.id not in self.shown:
-                        pairs = tuple((button.payload, button.title) for button in message.buttons)
-                        self._bubble(False, message.text, buttons=pairs, outgoing_id=message.id)
+                message = await simulation.said(self.simulated.database, self.address, await told.get())
+                if message is not None and message.outgoing_id not in self.shown:
+                    with client:
+                        self._bubble(False, message.text, buttons=message.buttons, outgoing_id=message.outgoing_id)
 
     def _bubble(
         self,

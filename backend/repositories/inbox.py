@@ -136,9 +136,12 @@ async def failed(connection: AsyncConnection, row_id: int, cause: str, now: date
     await connection.execute(update(INBOX).where(INBOX.c.id == row_id).values(**values))
 
 
-async def waiting_conversations(connection: AsyncConnection, most: int) -> list[int]:
-    """Conversations with something pending: what the sweep rings for."""
+async def waiting_conversations(connection: AsyncConnection, before: datetime, most: int) -> list[int]:
+    """Conversations with something pending that came before that moment: what the sweep rings for."""
     found = await connection.execute(
-        select(INBOX.c.conversation_id).where(INBOX.c.handled_at.is_(None)).distinct().limit(most)
+        select(INBOX.c.conversation_id)
+        .where(INBOX.c.handled_at.is_(None), INBOX.c.received_at <= before)
+        .distinct()
+        .limit(most)
     )
     return list(found.scalars())

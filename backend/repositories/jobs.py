@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,8 +21,8 @@ _INSERT = InsertSet(
     same=("status", "created_at"),
     returning="id",
 )
-LEASE = timedelta(seconds=120)
-"""How long a job may run before another worker may take it: longer than any time-out inside."""
+LEASE = timedelta(seconds=30)
+"""How long a running job stays its worker's without a word from it (`hold`); then another one may take it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,10 @@ async def add(connection: AsyncConnection, drafts: Sequence[JobDraft], now: date
     return await _INSERT(connection, values, ("queued", now))
 
 
-async def claim(connection: AsyncConnection, ids: Sequence[int], now: datetime) -> list[JobRow]:
-    """Mark those of these jobs that are due `running` and hand them out."""
+async def claim(
+    connection: AsyncConnection, ids: Sequence[int], kinds: Collection[str], now: datetime
+) -> tuple[list[JobRow], list[int]]:
+    """Mark those of these jobs that are due `running` and hand them out; also the ids of due ones of other kinds."""
     j, c = JOBS.c, CONVERSATIONS.c
     due = and_(j.status == "queued", or_(j.not_before.is_(None), j.not_before <= now))
     lost = and_(j.status == "running", j.claimed_at < now - LEASE)
@@ -67,14 +69,30 @@ async def claim(connection: AsyncConnection, ids: Sequence[int], now: datetime) 
         .order_by(j.id)
         .with_for_update(of=JOBS, skip_locked=True)
     )
-    rows = [JobRow(*row) for row in found]
+    due_rows = [JobRow(*row) for row in found]
+    rows = [row for row in due_rows if row.kind in kinds]
     if rows:
         await connection.execute(
             update(JOBS)
             .where(j.id.in_([row.id for row in rows]))
             .values(status="running", claimed_at=now, attempts=j.attempts + 1)
         )
-    return rows
+    return rows, [row.id for row in due_rows if row.kind not in kinds]
+
+
+async def hold(connection: AsyncConnection, ids: Sequence[int], now: datetime) -> None:
+    """Say that these are still being worked on."""
+    await connection.execute(update(JOBS).where(JOBS.c.id.in_(ids), JOBS.c.status == "running").values(claimed_at=now))
+
+
+async def release(connection: AsyncConnection, ids: Sequence[int]) -> None:
+    """Give back what was begun and will not be finished: at once free for everybody, and not counted as a try."""
+    j = JOBS.c
+    await connection.execute(
+        update(JOBS)
+        .where(j.id.in_(ids), j.status == "running")
+        .values(status="queued", attempts=j.attempts - 1, error="its worker was stopped")
+    )
 
 
 async def finish(
@@ -110,10 +128,10 @@ async def recover(connection: AsyncConnection) -> int:
     return result.rowcount
 
 
-async def waiting(connection: AsyncConnection, now: datetime, most: int) -> list[int]:
-    """Jobs that are due, or whose worker has been silent for too long: what the sweep rings for."""
+async def waiting(connection: AsyncConnection, now: datetime, before: datetime, most: int) -> list[int]:
+    """Jobs that are due and were asked for before that moment, or whose worker has been silent for too long."""
     j = JOBS.c
-    due = and_(j.status == "queued", or_(j.not_before.is_(None), j.not_before <= now))
+    due = and_(j.status == "queued", j.created_at <= before, or_(j.not_before.is_(None), j.not_before <= now))
     lost = and_(j.status == "running", j.claimed_at < now - LEASE)
     found = await connection.execute(select(j.id).where(j.open, or_(due, lost)).order_by(j.id).limit(most))
     return list(found.scalars())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.models import Conversation, Outbox, table
@@ -191,9 +191,12 @@ async def recover(connection: AsyncConnection, now: datetime) -> int:
     return result.rowcount
 
 
-async def waiting_conversations(connection: AsyncConnection, most: int) -> list[int]:
-    """Conversations with something to send: what the sweep rings for."""
-    found = await connection.execute(select(OUTBOX.c.conversation_id).where(OUTBOX.c.open).distinct().limit(most))
+async def waiting_conversations(connection: AsyncConnection, now: datetime, before: datetime, most: int) -> list[int]:
+    """Conversations with a message that is due, queued before that moment, or left by a dead sender: for the sweep."""
+    o = OUTBOX.c
+    due = and_(o.status == "queued", o.created_at <= before, or_(o.not_before.is_(None), o.not_before <= now))
+    left = and_(o.status == "sending", o.claimed_at <= now - UNKNOWN_AFTER)
+    found = await connection.execute(select(o.conversation_id).where(o.open, or_(due, left)).distinct().limit(most))
     return list(found.scalars())
 
 

@@ -59,6 +59,16 @@ async def outbound(connection: AsyncConnection, chat: int) -> Sequence[Any]:
     return found.all()
 
 
+async def outgoing(connection: AsyncConnection, chat: int, outgoing_id: int) -> Any | None:
+    """One row of `outbound`, whether it counts as sent yet or not."""
+    found = await connection.execute(
+        select(OUTBOX.c.id, OUTBOX.c.created_at, OUTBOX.c.body).where(
+            OUTBOX.c.id == outgoing_id, OUTBOX.c.conversation_id == chat, OUTBOX.c.kind != "delete"
+        )
+    )
+    return found.first()
+
+
 async def rows_behind(connection: AsyncConnection, chat: int) -> dict[str, list[dict[str, Any]]]:
     """Every row that this chat led to, by table; the newest first."""
     found: dict[str, list[dict[str, Any]]] = {}

@@ -37,11 +37,18 @@ async def history(database: Database, address: str) -> list[Spoken]:
         return []
     async with database.read() as connection:
         said = [_from_citizen(row.received_at, row.event) for row in await simulation.inbound(connection, chat)]
-        told = [
-            Spoken(False, row.created_at, row.body["text"], buttons=_pairs(row.body), outgoing_id=row.id)
-            for row in await simulation.outbound(connection, chat)
-        ]
+        told = [_from_bot(row) for row in await simulation.outbound(connection, chat)]
     return sorted([message for message in said if message is not None] + told, key=lambda message: message.at)
+
+
+async def said(database: Database, address: str, outgoing_id: int) -> Spoken | None:
+    """One message of the bot to this chat; None for one that is not to be shown, or not this chat's."""
+    chat = await conversation_id(database, address)
+    if chat is None:
+        return None
+    async with database.read() as connection:
+        row = await simulation.outgoing(connection, chat, outgoing_id)
+    return row and _from_bot(row)
 
 
 async def stored(database: Database, address: str) -> dict[str, list[dict[str, Any]]]:
@@ -51,6 +58,10 @@ async def stored(database: Database, address: str) -> dict[str, list[dict[str, A
         return {}
     async with database.read() as connection:
         return await simulation.rows_behind(connection, chat)
+
+
+def _from_bot(row: Any) -> Spoken:
+    return Spoken(False, row.created_at, row.body["text"], buttons=_pairs(row.body), outgoing_id=row.id)
 
 
 def _pairs(body: dict[str, Any]) -> tuple[tuple[str, str], ...]:

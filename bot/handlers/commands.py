@@ -47,9 +47,14 @@ JOBS: Mapping[str, JobFunction] = {
     "person.erase": privacy.erase,
 }
 
+FACE_JOBS = frozenset({"photo.receive", "face.verify"})
+"""What decodes pictures or compares faces: it runs where the child processes are."""
+
 
 class Executors:
-    """`records` and `jobs` as the turn worker and the job worker call them, with all that they need bound in.
+    """`records` and `jobs` as the turn worker and the job workers call them, with all that they need bound in.
+
+    `plain_jobs` and `face_jobs` are `jobs` by where they run.
 
     `code` makes a fresh public code.
     """
@@ -83,6 +88,8 @@ class Executors:
             kind: _bound_record(function, terms) for kind, function in RECORDS.items()
         }
         self.jobs: dict[str, JobExecutor] = {kind: _bound_job(function, self.work) for kind, function in JOBS.items()}
+        self.plain_jobs = {kind: executor for kind, executor in self.jobs.items() if kind not in FACE_JOBS}
+        self.face_jobs = {kind: executor for kind, executor in self.jobs.items() if kind in FACE_JOBS}
 
 
 class ChannelPhotos:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from backend import metrics
-from backend.bus import Bus
+from backend.bus import Bus, Topic
 from backend.db import Database
 from backend.grouping import Grouped
 from backend.repositories import inbox, jobs
@@ -26,6 +26,7 @@ MOST_TRIES = 5
 LONGEST_BACK_OFF = 300.0
 
 MOST_AT_ONCE = 64
+HELD_EVERY = jobs.LEASE.total_seconds() / 3
 
 _batch_size = metrics.BATCH_SIZE.labels("jobs")
 
@@ -42,9 +43,10 @@ class _Closing:
 
 
 class JobWorker:
-    """`run` starts the rung jobs and returns; each finishes, waits or fails by itself, at most `MOST_AT_ONCE` at a time.
+    """`run` starts the rung jobs and returns; each finishes, waits or fails by itself, at most `at_once` at a time.
 
-    An outcome is an inbox row, so it comes exactly once. Outcomes of many jobs share a transaction.
+    Jobs of a kind that has no executor here are rung where `elsewhere` says. An outcome is an inbox row, so it comes
+    exactly once. Outcomes of many jobs share a transaction.
     """
 
     def __init__(
@@ -53,35 +55,62 @@ class JobWorker:
         bus: Bus,
         executors: Mapping[str, Executor],
         now: Callable[[], datetime],
+        *,
+        elsewhere: Topic = "jobs",
+        at_once: int = MOST_AT_ONCE,
     ) -> None:
         self._database = database
         self._bus = bus
         self._executors = executors
         self._now = now
-        self._running: set[asyncio.Task[None]] = set()
+        self._elsewhere: Topic = elsewhere
+        self._at_once = at_once
+        self._running: dict[asyncio.Task[None], int] = {}
         self._closing: Grouped[_Closing] = Grouped(self._close_all, MOST_AT_ONCE)
 
     @metrics.counted_as("jobs")
     async def run(self, job_ids: Sequence[int]) -> None:
-        while len(self._running) + len(job_ids) > MOST_AT_ONCE and self._running:
+        while len(self._running) + len(job_ids) > self._at_once and self._running:
             await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
         async with self._database.write() as connection:
-            claimed = await jobs.claim(connection, job_ids, self._now())
+            claimed, others = await jobs.claim(connection, job_ids, self._executors.keys(), self._now())
         if claimed:
             _batch_size.observe(len(claimed))
         for job in claimed:
             task = asyncio.create_task(self._run_one(job))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._running[task] = job.id
+            task.add_done_callback(self._running.pop)
+        await self._bus.ring(self._elsewhere, others)
+
+    async def hold(self) -> None:
+        """For as long as this process is alive, its jobs stay its own."""
+        while True:
+            await asyncio.sleep(HELD_EVERY)
+            if not self._running:
+                continue
+            try:
+                async with self._database.write() as connection:
+                    await jobs.hold(connection, list(self._running.values()), self._now())
+            except Exception as error:  # the next time may be in time yet; if not, another worker takes them
+                log.warning("jobs_not_held", cause=type(error).__name__)
 
     async def drain(self) -> None:
-        """Wait until nothing is running; what cannot wait that long is cancelled by the caller and found by the sweep."""
+        """Wait until nothing is running."""
         while self._running:
             await asyncio.wait(self._running)
 
-    def cancel(self) -> None:
-        for task in self._running:
+    async def stop(self, within: float) -> None:
+        """Wait so many seconds for what is running; what takes longer is given back and rung for others."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=within)
+        left = dict(self._running)
+        for task in left:
             task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        if left:
+            async with self._database.write() as connection:
+                await jobs.release(connection, list(left.values()))
+            await self._bus.ring("jobs", left.values())
 
     async def _run_one(self, job: JobRow) -> None:
         started = self._now()

@@ -5,10 +5,10 @@ It exists only with the sandbox. It stands where a provider would: the same inbo
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 
+from backend.bus import Bus, Hears
 from backend.gateways.photo_store import PhotoMissing, PhotoStore
 from bot.events import Choice, Event, PhotoRef, Photos, Started, Text
 from bot.handlers.channel import FetchError, Inbound, Limits, Outgoing, Sent
@@ -17,19 +17,21 @@ NAME = "simulator"
 
 
 class SimulatorChannel:
-    """`watch` yields the messages that the sender hands over from then on; earlier ones are read from the outbox."""
+    """`watch` yields the ids of the messages that are sent from then on; what they say is read from the outbox.
+
+    Pages and senders may be different processes: only ids go between them.
+    """
 
     name = NAME
     limits = Limits(text=4096, buttons=10, title=64, per_second=100_000.0)
 
-    def __init__(self, photos: PhotoStore) -> None:
+    def __init__(self, photos: PhotoStore, bus: Bus) -> None:
         self._photos = photos
-        self._watchers: dict[str, set[asyncio.Queue[Outgoing]]] = {}
+        self._bus = bus
 
     async def send(self, message: Outgoing) -> Sent:
-        """Hand the message to every page that watches the address; nobody watching is no fault."""
-        for queue in self._watchers.get(message.address, ()):
-            queue.put_nowait(message)
+        """Tell every page that watches the address; nobody watching is no fault."""
+        await self._bus.tell(_name(message.address), message.id)
         return Sent(f"sim-{message.id}", "delivered")
 
     async def fetch(self, photo: PhotoRef, max_bytes: int) -> bytes:
@@ -53,17 +55,13 @@ class SimulatorChannel:
         await self._photos.put(key, data)
         return PhotoRef(key, content_type, len(data))
 
-    @asynccontextmanager
-    async def watch(self, address: str) -> AsyncIterator[asyncio.Queue[Outgoing]]:
-        queue: asyncio.Queue[Outgoing] = asyncio.Queue()
-        self._watchers.setdefault(address, set()).add(queue)
-        try:
-            yield queue
-        finally:
-            watchers = self._watchers[address]
-            watchers.discard(queue)
-            if not watchers:
-                del self._watchers[address]
+    def watch(self, address: str) -> AbstractAsyncContextManager[Hears]:
+        return self._bus.hear(_name(address))
+
+
+def _name(address: str) -> str:
+    """The chat's name on the bus."""
+    return f"simulator.{''.join(letter for letter in address if letter.isalnum())}"
 
 
 def inbound(address: str, message_id: str, event: Event) -> Inbound:

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 
 from backend import crypto
 from backend.api.app import add_api
-from backend.bus import MemoryBus
+from backend.bus.memory import MemoryBus
 from backend.db import Database
 from backend.gateways.photo_store import PhotoStore
 from backend.models import Conversation, Inbox, Outbox, table

@@ -13,7 +13,7 @@ from nicegui import ui
 
 from backend import crypto
 from backend.api.app import add_api
-from backend.bus import MemoryBus
+from backend.bus.memory import MemoryBus
 from backend.console.pages import add_console
 from backend.console.words import Words
 from backend.db import Database

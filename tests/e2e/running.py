@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -22,10 +24,12 @@ SECRET = "s3cret-of-the-webhook"
 
 
 class Service:
-    """One installation in `folder`. `start`, `kill` (as a power cut would) and `stop` as often as wanted."""
+    """One installation in `folder`, or one process of it (`roles`). `start`, `kill` (as a power cut would), `hang` and
+    `stop` as often as wanted."""
 
-    def __init__(self, folder: Path, database_url: str = "", **settings: str) -> None:
+    def __init__(self, folder: Path, database_url: str = "", roles: Sequence[str] = (), **settings: str) -> None:
         self.folder = folder
+        self._arguments = [part for role in roles for part in ("--role", role)]
         self.port = postgres.free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "service.log"
@@ -48,7 +52,11 @@ class Service:
         """Start it and wait until it is up. Raises RuntimeError with the log when it does not come up."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "backend.cli", "serve"], cwd=ROOT, env=self.environment, stdout=log, stderr=log
+                [sys.executable, "-m", "backend.cli", "serve", *self._arguments],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
             )
         deadline = time.monotonic() + STARTS_WITHIN
         while time.monotonic() < deadline and self._process.poll() is None:
@@ -65,6 +73,24 @@ class Service:
         self._process.send_signal(signal.SIGKILL)
         self._process.wait(timeout=10)
 
+    def hang(self) -> None:
+        """SIGSTOP: it does nothing any more, and its connections stay open."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def parts(self) -> dict[str, str]:
+        """What /readyz says of each part."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=10) as answer:
+                found: dict[str, str] = json.load(answer)
+        except urllib.error.HTTPError as refused:
+            found = json.load(refused)
+        return found
+
     def stop(self) -> None:
         """End it in order. Raises AssertionError with the lines, masked, when its log or its metrics tell of somebody."""
         seen = ""
@@ -78,10 +104,11 @@ class Service:
         assert not told, "private in the log or the metrics:\n" + "\n".join(told[:20])
 
     def _end(self) -> None:
+        """Raises AssertionError when it does not end with 0."""
         assert self._process is not None
         self._process.terminate()
         try:
-            self._process.wait(timeout=20)
+            assert self._process.wait(timeout=30) == 0
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait(timeout=10)

@@ -167,17 +167,17 @@ async def test_every_conversation_finishes_and_nothing_is_missing_or_doubled(
                 lambda: any("Sekarang tolong ceritakan" in walker.heard[-1] for walker in walkers[:APPEALING]),
             )
             for moment in moments:
-                await _until(moment, journeys)
+                await until(moment, journeys)
                 service.kill()
                 await asyncio.to_thread(service.start)
             await asyncio.gather(*journeys)
         finally:
             await asyncio.to_thread(service.stop)
-    await _nothing_missing_or_doubled(Database(database_url or service.environment["PERLINSOS_DATABASE_URL"]))
+    await nothing_missing_or_doubled(Database(database_url or service.environment["PERLINSOS_DATABASE_URL"]))
     print(f"repeated replies after three kills: {sum(walker.repeats for walker in walkers)}")
 
 
-async def _until(moment: Callable[[], bool], journeys: Sequence[asyncio.Task[None]]) -> None:
+async def until(moment: Callable[[], bool], journeys: Sequence[asyncio.Task[None]]) -> None:
     """Wait for the moment; a journey that fails before it fails the test at once."""
     while not moment():
         for journey in journeys:
@@ -186,7 +186,7 @@ async def _until(moment: Callable[[], bool], journeys: Sequence[asyncio.Task[Non
         await asyncio.sleep(0.01)
 
 
-async def _nothing_missing_or_doubled(database: Database) -> None:
+async def nothing_missing_or_doubled(database: Database) -> None:
     registrations, people, consents = table(Registration), table(Person), table(Consent)
     async with database.read() as connection:
 

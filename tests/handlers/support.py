@@ -11,7 +11,8 @@ from itertools import count
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.bus import MemoryBus, Topic
+from backend.bus import Topic
+from backend.bus.memory import MemoryBus
 from backend.db import Database
 from backend.models import Conversation, Inbox, Outbox, table
 from backend.services.facts import FactsLoader

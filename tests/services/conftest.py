@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from backend import crypto
+from backend.bus.memory import MemoryBus
 from backend.db import Database
 from backend.domain.numbers import fresh_code
 from backend.gateways.faces import FacePool
@@ -28,7 +29,7 @@ from backend.services.records import RecordItem
 from backend.services.work import Finished
 from bot.events import PhotoRef
 from bot.facts import Facts
-from bot.handlers.commands import Executors
+from bot.handlers.commands import JOBS, Executors
 from bot.handlers.simulator import SimulatorChannel
 from tests import faces_support as pictures
 from tests.conftest import NOW
@@ -100,7 +101,7 @@ class Desk:
 
     async def claim(self, job_id: int, person_id: int | None = None) -> jobs.JobRow:
         async with self.database.write() as connection:
-            [row] = await jobs.claim(connection, [job_id], self.now)
+            [row], _ = await jobs.claim(connection, [job_id], JOBS, self.now)
         return replace(row, person_id=person_id) if person_id is not None else row
 
     async def close(self, job: jobs.JobRow, finished: Finished) -> list[int]:
@@ -201,7 +202,7 @@ async def desk(database: Database, sandbox: str, faces: FacePool, http: HttpClie
     """Runs twice, on SQLite and on PostgreSQL."""
     ring = crypto.ring()
     store = PhotoStore("memory:", ring.seal, ring.open)
-    channel = SimulatorChannel(store)
+    channel = SimulatorChannel(store, MemoryBus())
     codes = random.Random(11)
     executors = Executors(
         database=database,

@@ -1,0 +1,112 @@
+"""The bus within one process: the embedded default."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+import structlog
+
+from backend.bus import TOPICS, Hears, SetAside, Topic
+from backend.bus.later import Later
+from backend.bus.retries import MOST_DELIVERIES, back_off
+
+log = structlog.get_logger(__name__)
+
+
+class MemoryBus:
+    """An id that rings while it is being worked on rings again afterwards."""
+
+    def __init__(self) -> None:
+        self.on_given_up: SetAside | None = None
+        self._waiting: dict[Topic, dict[int, None]] = {topic: {} for topic in TOPICS}
+        self._taken: dict[Topic, set[int]] = {topic: set() for topic in TOPICS}
+        self._rung: dict[Topic, asyncio.Event] = {topic: asyncio.Event() for topic in TOPICS}
+        self._tries: dict[tuple[Topic, int], int] = {}
+        self._heard: dict[str, set[asyncio.Queue[int]]] = {}
+        self._later = Later(self._ring)
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Nobody to connect to."""
+
+    async def ring(self, topic: Topic, ids: Iterable[int], delay: float = 0.0) -> None:
+        if delay <= 0:
+            self._ring(topic, ids)
+        else:
+            self._later.add(topic, ids, delay)
+
+    def _ring(self, topic: Topic, ids: Iterable[int]) -> None:
+        self._waiting[topic].update(dict.fromkeys(ids))
+        if self._waiting[topic]:
+            self._rung[topic].set()
+
+    async def take(self, topic: Topic, most: int) -> list[int]:
+        waiting, taken = self._waiting[topic], self._taken[topic]
+        while True:
+            ids: list[int] = []
+            if not self._stopping:
+                for known in waiting:
+                    if known not in taken:
+                        ids.append(known)
+                        if len(ids) == most:
+                            break
+            if ids:
+                for known in ids:
+                    del waiting[known]
+                taken.update(ids)
+                return ids
+            self._rung[topic].clear()
+            await self._rung[topic].wait()
+
+    async def done(self, topic: Topic, ids: Iterable[int]) -> None:
+        for known in ids:
+            self._taken[topic].discard(known)
+            if self._tries:
+                self._tries.pop((topic, known), None)
+        if self._waiting[topic]:
+            self._rung[topic].set()
+
+    async def again(self, topic: Topic, ids: Iterable[int], delay: float, reason: str = "") -> None:
+        for known in ids:
+            tries = self._tries.get((topic, known), 0) + 1
+            self._taken[topic].discard(known)
+            if tries < MOST_DELIVERIES:
+                self._tries[topic, known] = tries
+                await self.ring(topic, [known], back_off(delay, tries))
+                continue
+            self._tries.pop((topic, known), None)
+            log.error("ring_given_up", topic=topic, id=known, cause=reason, deliveries=tries)
+            if self.on_given_up is not None:
+                await self.on_given_up(topic, known, reason)
+
+    async def backlog(self, topic: Topic) -> int:
+        return len(self._waiting[topic])
+
+    async def first(self, what: str) -> bool:
+        return True
+
+    async def tell(self, name: str, known: int) -> None:
+        for queue in self._heard.get(name, ()):
+            queue.put_nowait(known)
+
+    @asynccontextmanager
+    async def hear(self, name: str) -> AsyncIterator[Hears]:
+        queue: asyncio.Queue[int] = asyncio.Queue()
+        self._heard.setdefault(name, set()).add(queue)
+        try:
+            yield queue
+        finally:
+            self._heard[name].discard(queue)
+            if not self._heard[name]:
+                del self._heard[name]
+
+    async def health(self) -> str:
+        return "ok"
+
+    async def stop_taking(self) -> None:
+        self._stopping = True
+
+    async def close(self) -> None:
+        self._later.close()

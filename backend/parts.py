@@ -1,0 +1,194 @@
+"""The parts of a process, each made when the first role asks for it: a sender loads no classifier, a web process no pages."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from backend import crypto
+from backend.bus import Bus
+from backend.bus.memory import MemoryBus
+from backend.db import Database
+from backend.domain.numbers import fresh_code
+from backend.gateways.http import HttpClient, HttpError
+from backend.gateways.ikd import IkdGateway
+from backend.gateways.photo_store import PhotoStore
+from backend.gateways.sources import SourcesGateway
+from backend.repositories import contents
+from backend.settings import Settings
+from bot.handlers.intake import Intake
+from bot.texts import Catalogue
+
+if TYPE_CHECKING:
+    from backend.gateways.faces import FacePool
+    from bot.handlers.channel import Channel
+    from bot.handlers.commands import Executors
+    from bot.handlers.simulator import SimulatorChannel
+    from nlu.understanding import Understands
+
+log = structlog.get_logger(__name__)
+
+SYSTEM_RANDOM = random.SystemRandom()
+
+
+def now() -> datetime:
+    """The clock of the whole service."""
+    return datetime.now(UTC)
+
+
+def code() -> str:
+    """A fresh public code, from the system's randomness."""
+    return fresh_code(SYSTEM_RANDOM)
+
+
+class Parts:
+    """Needs an installed key ring and a migrated database."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._contents: Mapping[str, str] = {}
+
+    @cached_property
+    def database(self) -> Database:
+        return Database(self.settings.database_url)
+
+    @cached_property
+    def bus(self) -> Bus:
+        if self.settings.one_process:
+            return MemoryBus()
+        from backend.bus.jetstream import JetStreamBus
+
+        return JetStreamBus(self.settings.bus_servers, replicas=self.settings.bus_replicas)
+
+    @cached_property
+    def http(self) -> HttpClient:
+        return HttpClient()
+
+    @cached_property
+    def photos(self) -> PhotoStore:
+        ring = crypto.ring()
+        return PhotoStore(_media_url(self.settings.media_url), ring.seal, ring.open)
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        return Catalogue()
+
+    @cached_property
+    def intake(self) -> Intake:
+        return Intake(self.database, self.bus, now)
+
+    @cached_property
+    def ikd(self) -> IkdGateway:
+        return IkdGateway(self.settings.ikd_url, self.http)
+
+    @cached_property
+    def faces(self) -> FacePool:
+        from backend.gateways.faces import FacePool
+
+        return FacePool(self.settings.face_processes)
+
+    @cached_property
+    def nlu(self) -> Understands:
+        return load_nlu(self.settings, self.http)
+
+    @cached_property
+    def simulator(self) -> SimulatorChannel | None:
+        if self.settings.sandbox != "on":
+            return None
+        from bot.handlers.simulator import SimulatorChannel
+
+        return SimulatorChannel(self.photos, self.bus)
+
+    @cached_property
+    def channels(self) -> dict[str, Channel]:
+        """Every provider that is switched on, as somebody to send through and to fetch photos from."""
+        settings = self.settings
+        found: dict[str, Channel] = {}
+        if self.simulator is not None:
+            found["simulator"] = self.simulator
+        if settings.telegram_on:
+            from bot.handlers.telegram import TelegramChannel
+
+            found["telegram"] = TelegramChannel(
+                settings.telegram_token.get_secret_value(),
+                self.http,
+                settings.telegram_api_url,
+                per_second=settings.telegram_per_second,
+            )
+        if settings.whatsapp_on:
+            from bot.handlers.whatsapp import WhatsAppChannel
+
+            found["whatsapp"] = WhatsAppChannel(
+                settings.twilio_account_sid,
+                settings.twilio_auth_token.get_secret_value(),
+                settings.twilio_from,
+                self.http,
+                settings.twilio_api_url,
+                settings.public_url,
+                self._contents,
+                per_second=settings.twilio_per_second,
+            )
+        return found
+
+    @cached_property
+    def executors(self) -> Executors:
+        from bot.handlers.commands import Executors
+
+        return Executors(
+            database=self.database,
+            ikd=self.ikd,
+            sources=SourcesGateway(self.settings.sources_url, self.http),
+            faces=self.faces,
+            photos=self.photos,
+            channels=self.channels,
+            code=code,
+            auto_select=self.settings.auto_select == "on",
+            programme=self.settings.programme,
+        )
+
+    async def load(self) -> None:
+        """What must be read before the first part is made: what `perlinsos whatsapp sync` has left in the database."""
+        if self.settings.whatsapp_on:
+            async with self.database.read() as connection:
+                self._contents = await contents.known(connection)
+
+    def made(self, name: str) -> bool:
+        return name in self.__dict__
+
+    async def close(self) -> None:
+        if self.made("faces"):
+            self.faces.close()
+        if self.made("http"):
+            await self.http.close()
+        await self.database.close()
+
+
+def load_nlu(settings: Settings, http: HttpClient) -> Understands:
+    """The engine of the settings. The embedded one is always there, trained first where no model lies yet."""
+    from nlu.embedded import EmbeddedEngine, train
+    from nlu.rasa import RasaEngine
+
+    if not settings.nlu_model.exists():
+        log.info("nlu_training")
+        settings.nlu_model.parent.mkdir(parents=True, exist_ok=True)
+        train(settings.nlu_model)
+    embedded = EmbeddedEngine.load(settings.nlu_model)
+    if settings.nlu_engine == "embedded":
+        return embedded
+    rule, seconds = embedded.model.rule, settings.rasa_timeout
+    return RasaEngine(settings.rasa_url, http.request, HttpError, embedded, rule, timeout=seconds)
+
+
+def _media_url(url: str) -> str:
+    """A local folder as an absolute file URL, made when it is missing; anything else as it is."""
+    if not url.startswith("file:"):
+        return url
+    folder = Path(url.removeprefix("file:").removeprefix("//")).absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    return f"file://{folder}"
