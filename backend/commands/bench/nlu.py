@@ -1,4 +1,4 @@
-"""`perlinsos bench`: figures of this machine, printed as a table that can be kept under `bench/results`."""
+"""`perlinsos bench nlu`: what understanding one message takes, by engine."""
 
 from __future__ import annotations
 
@@ -20,17 +20,10 @@ from backend.commands.common import out
 if TYPE_CHECKING:
     from nlu.understanding import Understands
 
-bench_app = typer.Typer(no_args_is_help=True, help="Figures of this machine.")
 DEFAULT_MODEL = Path("var/nlu/model.bin")
 WARM_UP = 50
 
 
-@bench_app.callback()
-def family() -> None:
-    """A group even with one command in it."""
-
-
-@bench_app.command("nlu")
 def bench_nlu(
     model: Annotated[Path, typer.Option(envvar="PERLINSOS_NLU_MODEL", help="the trained file")] = DEFAULT_MODEL,
     rasa_url: Annotated[str, typer.Option(help="a running Rasa server; without it only the embedded engine")] = "",

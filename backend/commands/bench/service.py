@@ -1,0 +1,150 @@
+"""The service under load: its database, its processes and their settings, in a temporary folder of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from sqlalchemy import func, select
+
+from backend import crypto
+from backend.commands.bench.load import LoadError, Target
+from backend.commands.bench.machine import Part, cpu_seconds, memory_mb
+from backend.commands.bench.postgres import Cluster, free_port
+from backend.commands.bench.stub import STUB, ProviderStub
+from backend.db import Database
+from backend.models import Inbox, Job, Outbox, table
+
+DatabaseKind = Literal["sqlite", "postgres"]
+
+SECRET = "s3cret-of-the-webhook"  # noqa: S105 - of a service that lives for a minute
+TOKEN = "7000000001:AAMadeUpTokenMadeUpTokenMadeUpTokenMad"  # noqa: S105
+UNHINDERED = "100000"
+PATIENCE_S = 300.0
+# As a small real server would have it: what is acknowledged is on the disk.
+SMALL_SERVER = {
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "shared_buffers": "512MB",
+    "max_wal_size": "4GB",
+    "max_connections": "200",
+    "timezone": "UTC",
+    "log_min_messages": "warning",
+}
+
+
+def own_environment() -> dict[str, str]:
+    """The environment without the settings of whoever runs this."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PERLINSOS_")}
+
+
+class Service:
+    """Runs while the block runs: database, provider stub, service. Each part is a process that is measured."""
+
+    def __init__(self, folder: Path, kind: DatabaseKind, model: Path) -> None:
+        self._folder = folder
+        self._kind = kind
+        self._exit = ExitStack()
+        self._port = free_port()
+        self.roots: dict[str, int] = {}
+        self.environment = {
+            **own_environment(),
+            "NICEGUI_STORAGE_PATH": str(folder / "pages"),
+            "PERLINSOS_DATA_DIR": str(folder),
+            "PERLINSOS_LOG_LEVEL": "WARNING",
+            "PERLINSOS_MEDIA_URL": f"file:{folder}/photos",
+            "PERLINSOS_NLU_MODEL": str(model.absolute()),
+            "PERLINSOS_PORT": str(self._port),
+            "PERLINSOS_SANDBOX": "on",
+            "PERLINSOS_SANDBOX_SYNTHETIC": "1",
+            "PERLINSOS_SECRET_KEYS": crypto.new_key(),
+            "PERLINSOS_TELEGRAM_MODE": "webhook",
+            "PERLINSOS_TELEGRAM_PER_SECOND": UNHINDERED,
+            "PERLINSOS_TELEGRAM_SECRET": SECRET,
+            "PERLINSOS_TELEGRAM_TOKEN": TOKEN,
+        }
+        self.stub = ProviderStub(folder / "stub", own_environment())
+        self.environment["PERLINSOS_TELEGRAM_API_URL"] = self.stub.url
+        self.target = Target(f"http://127.0.0.1:{self._port}/webhooks/telegram", SECRET)
+
+    def __enter__(self) -> Self:
+        with self._exit:
+            self._start()
+            self._exit = self._exit.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._exit.close()
+
+    def _start(self) -> None:
+        self._exit.enter_context(self.stub.part)
+        self.stub.start()
+        self.roots[STUB] = self.stub.part.pid
+        if self._kind == "postgres":
+            cluster = self._exit.enter_context(Cluster(SMALL_SERVER))
+            self.roots["PostgreSQL"] = cluster.pid
+            self.environment["PERLINSOS_DATABASE_URL"] = cluster.create("perlinsos")
+        else:
+            self.environment["PERLINSOS_DATABASE_URL"] = f"sqlite+aiosqlite:///{self._folder}/perlinsos.db"
+        perlinsos = [sys.executable, "-m", "backend.cli"]
+        subprocess.run([*perlinsos, "migrate"], env=self.environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+        service = Part("service", [*perlinsos, "serve"], self.environment, self._folder / "service.log")
+        self._exit.enter_context(service)
+        service.start(lambda: _answers(f"http://127.0.0.1:{self._port}/healthz"))
+        self.roots["service"] = service.pid
+
+    def cpu(self) -> dict[str, float]:
+        return cpu_seconds(self.roots)
+
+    def memory(self) -> dict[str, int]:
+        return {name: memory_mb(pid) for name, pid in self.roots.items()}
+
+    def drained(self, replies: int) -> None:
+        """Wait until nothing more reaches the provider and nothing is open. Raises LoadError when it stays open."""
+        until = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until:
+            before = self.stub.calls() or 0
+            time.sleep(0.5)
+            if before >= replies and before == self.stub.calls():
+                still = asyncio.run(_open_rows(self.environment["PERLINSOS_DATABASE_URL"]))
+                if not any(still.values()):
+                    return
+        raise LoadError(f"not everything was worked off within {PATIENCE_S:.0f} s")
+
+
+async def _open_rows(url: str) -> dict[str, int]:
+    """How many rows still wait, by table."""
+    inbox, outbox, jobs = table(Inbox), table(Outbox), table(Job)
+    conditions = {
+        "inbox": inbox.c.handled_at.is_(None),
+        "outbox": outbox.c.status.in_(("queued", "sending")),
+        "jobs": jobs.c.status.in_(("queued", "running")),
+    }
+    database = Database(url)
+    try:
+        async with database.read() as connection:
+            return {
+                name: int((await connection.execute(select(func.count()).where(condition))).scalar_one())
+                for name, condition in conditions.items()
+            }
+    finally:
+        await database.close()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - our own
+            return True
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return False

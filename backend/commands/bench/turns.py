@@ -1,0 +1,72 @@
+"""`perlinsos bench turns`: webhook in, state committed, reply at the provider; how many a second, how soon, at what cost."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from backend.commands.bench import load, machine, script
+from backend.commands.bench.load import LoadError, Paced
+from backend.commands.bench.machine import NotStartedError
+from backend.commands.bench.service import DatabaseKind, Service, own_environment
+from backend.commands.bench.turns_report import LOAD_GENERATOR, Measured, report_of
+from backend.commands.common import fail, out
+
+DEFAULT_MODEL = Path("var/nlu/model.bin")
+
+
+def bench_turns(
+    database: Annotated[DatabaseKind, typer.Option(help="what it stores in")] = "sqlite",
+    mode: Annotated[Literal["throughput", "latency"], typer.Option(help="as fast as it goes, or paced")] = "throughput",
+    people: Annotated[int, typer.Option(help="distinct people in the load, six turns each")] = 2000,
+    warm_up: Annotated[int, typer.Option(help="people before that, who are not counted")] = 200,
+    connections: Annotated[int, typer.Option(help="throughput: webhooks under way at once")] = 64,
+    rate: Annotated[float, typer.Option(help="latency: webhooks a second")] = 500,
+    model: Annotated[Path, typer.Option(envvar="PERLINSOS_NLU_MODEL", help="the trained classifier")] = DEFAULT_MODEL,
+    results: Annotated[Path, typer.Option(help="folder of the figures and the chart")] = Path("bench/results"),
+    save: Annotated[bool, typer.Option(help="write them there")] = True,
+) -> None:
+    """Durable turns end to end, by distinct people, through real HTTP, with everything started here and stopped again."""
+    machine.end_in_order()
+    described = machine.described()
+    with tempfile.TemporaryDirectory(prefix="perlinsos-bench-") as folder:
+        Path(folder).chmod(0o755)  # nginx's worker is somebody else
+        try:
+            with Service(Path(folder), database, model) as service:
+                measured = _measure(
+                    service, Path(folder), people, warm_up, connections, rate if mode == "latency" else 0
+                )
+        except (LoadError, NotStartedError) as error:
+            fail(str(error))
+    report = report_of(database, measured, described, rate if mode == "latency" else 0)
+    out.print(report.text, markup=False, highlight=False, soft_wrap=True)
+    if save:
+        report.write(results)
+
+
+def _measure(service: Service, folder: Path, people: int, warm_up: int, connections: int, rate: float) -> Measured:
+    env, updates = own_environment(), folder / "updates"
+    if warm_up:
+        count = script.write(updates, warm_up, first=0, at=int(time.time()))
+        load.wrk(service.target, updates, connections, env)
+        service.drained(count)
+    count = script.write(updates, people, first=warm_up, at=int(time.time()))
+    calls, before, started = service.stub.calls() or 0, service.cpu(), time.time()
+    said: list[int] = []
+    paced: list[Paced] = []
+    if rate:
+        said = [one.person for one in script.says(people, first=warm_up, at=0)]
+        put, paced = load.paced(service.target, updates, rate, env)
+    else:
+        put = load.wrk(service.target, updates, connections, env)
+    service.drained(calls + count)
+    after = service.cpu()
+    cpu = {name: after[name] - before[name] for name in after} | {LOAD_GENERATOR: put.cpu}
+    arrivals = service.stub.arrivals(started)
+    if not arrivals:
+        raise LoadError("no reply reached the provider")
+    return Measured(put, said, paced, arrivals, cpu, service.memory())
