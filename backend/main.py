@@ -38,6 +38,8 @@ def create_app(runtime: Runtime) -> FastAPI:
         _add_sandbox(app, runtime)
     if has_pages:
         _add_pages(app, runtime)
+    if has_web:
+        _add_webhooks(app, runtime)
     return app
 
 
@@ -67,22 +69,21 @@ async def _seed(runtime: Runtime) -> dict[str, str]:
 
 def _add_web(app: FastAPI, runtime: Runtime) -> None:
     from backend.api.app import add_api
-    from bot.handlers.webhooks import telegram_routes, whatsapp_routes
 
     settings, parts = runtime.settings, runtime.parts
-    app.include_router(telegram_routes(parts.intake, settings.telegram_secret.get_secret_value()))
-    if settings.whatsapp_on:
-        app.include_router(
-            whatsapp_routes(
-                parts.intake,
-                parts.database,
-                now,
-                settings.twilio_auth_token.get_secret_value(),
-                settings.twilio_account_sid,
-                settings.public_url,
-            )
-        )
     add_api(app, parts.database, parts.bus, parts.photos, now, auto_select=settings.auto_select == "on")
+
+
+def _add_webhooks(app: FastAPI, runtime: Runtime) -> None:
+    """Added last, so that they stand in front of everything else."""
+    from bot.handlers.webhooks import Webhooks, telegram_routes, whatsapp_routes
+
+    settings, parts = runtime.settings, runtime.parts
+    routes = telegram_routes(parts.intake, settings.telegram_secret.get_secret_value())
+    if settings.whatsapp_on:
+        token, account = settings.twilio_auth_token.get_secret_value(), settings.twilio_account_sid
+        routes |= whatsapp_routes(parts.intake, parts.database, now, token, account, settings.public_url)
+    app.add_middleware(Webhooks, routes=routes)
 
 
 def _add_sandbox(app: FastAPI, runtime: Runtime) -> None:

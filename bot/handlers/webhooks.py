@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from urllib.parse import parse_qsl
 
 import orjson
 import structlog
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend import metrics
 from backend.db import Database
@@ -21,7 +22,11 @@ from bot.handlers.outbox import take_receipt
 log = structlog.get_logger(__name__)
 
 MOST_BYTES = 1_000_000
-EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
+Handler = Callable[[Request], Awaitable[Response]]
+OK = Response(status_code=200)
+NOTHING = Response(status_code=204)
+TWIML = Response('<?xml version="1.0" encoding="UTF-8"?><Response/>', media_type="text/xml")
+NOT_ALLOWED = Response(status_code=405, headers={"Allow": "POST"})
 
 
 class _Refused(Exception):  # noqa: N818 - an answer, carried out of the depth
@@ -31,13 +36,31 @@ class _Refused(Exception):  # noqa: N818 - an answer, carried out of the depth
         self.why = why
 
 
-def telegram_routes(intake: Intake, secret: str) -> APIRouter:
-    """`POST /webhooks/telegram`. Without a configured secret every call is refused."""
-    router = APIRouter(include_in_schema=False)
+class Webhooks:
+    """ASGI: answers calls to these paths itself and passes everything else on.
 
-    @router.post("/webhooks/telegram")
+    It stands in front of routers and middleware: they take longer for a message than storing it does.
+    """
+
+    def __init__(self, app: ASGIApp, routes: Mapping[str, Handler]) -> None:
+        self._app = app
+        self._routes = routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        handler = self._routes.get(scope["path"]) if scope["type"] == "http" else None
+        if handler is None:
+            await self._app(scope, receive, send)
+            return
+        answer = await handler(Request(scope, receive)) if scope["method"] == "POST" else NOT_ALLOWED
+        await answer(scope, receive, send)
+
+
+def telegram_routes(intake: Intake, secret: str) -> dict[str, Handler]:
+    """`POST /webhooks/telegram`. Without a configured secret every call is refused."""
+    seconds = metrics.WEBHOOK_SECONDS.labels("telegram")
+
     async def telegram(request: Request) -> Response:
-        with metrics.WEBHOOK_SECONDS.labels("telegram").time():
+        with seconds.time():
             try:
                 if not telegram_updates.check_secret(request.headers.get("X-Telegram-Bot-Api-Secret-Token"), secret):
                     raise _Refused(403, "secret")
@@ -48,16 +71,16 @@ def telegram_routes(intake: Intake, secret: str) -> APIRouter:
             if not await _done("telegram", "accepted", intake.accept(inbounds)):
                 return _come_again()
             answer = telegram_updates.callback_answer(update)
-            return JSONResponse(answer) if answer else Response(status_code=200)
+            return JSONResponse(answer) if answer else OK
 
-    return router
+    return {"/webhooks/telegram": telegram}
 
 
 def whatsapp_routes(
     intake: Intake, database: Database, now: Callable[[], datetime], auth_token: str, account_sid: str, public_url: str
-) -> APIRouter:
+) -> dict[str, Handler]:
     """`POST /webhooks/whatsapp` and its status receipts. The signature covers the public URL, never the one seen here."""
-    router = APIRouter(include_in_schema=False)
+    seconds = metrics.WEBHOOK_SECONDS.labels("whatsapp")
 
     async def signed_form(request: Request) -> list[tuple[str, str]]:
         query = f"?{request.url.query}" if request.url.query else ""
@@ -73,9 +96,8 @@ def whatsapp_routes(
             raise _Refused(403, "account")
         return form
 
-    @router.post("/webhooks/whatsapp")
     async def whatsapp(request: Request) -> Response:
-        with metrics.WEBHOOK_SECONDS.labels("whatsapp").time():
+        with seconds.time():
             try:
                 form = await signed_form(request)
                 inbounds = _parsed(form)
@@ -83,9 +105,8 @@ def whatsapp_routes(
                 return _refuse("whatsapp", refused)
             if not await _done("whatsapp", "accepted", intake.accept(inbounds)):
                 return _come_again()
-            return Response(EMPTY_TWIML, media_type="text/xml")
+            return TWIML
 
-    @router.post("/webhooks/whatsapp/status")
     async def status(request: Request) -> Response:
         try:
             form = await signed_form(request)
@@ -96,9 +117,9 @@ def whatsapp_routes(
             return _refuse("whatsapp", _Refused(400, "receipt"))
         if not await _done("whatsapp", "receipt", take_receipt(database, receipt, now())):
             return _come_again()
-        return Response(status_code=204)
+        return NOTHING
 
-    return router
+    return {"/webhooks/whatsapp": whatsapp, "/webhooks/whatsapp/status": status}
 
 
 def _parsed(form: list[tuple[str, str]]) -> list[Inbound]:

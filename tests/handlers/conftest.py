@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from backend.db import Database
 from backend.gateways.http import HttpClient
-from bot.handlers.webhooks import telegram_routes, whatsapp_routes
+from bot.handlers.webhooks import Webhooks, telegram_routes, whatsapp_routes
 from tests.handlers.support import Bench
 from tests.handlers.webhooks import ACCOUNT, AUTH_TOKEN, PUBLIC, SECRET, Edge, served
 
@@ -18,7 +18,8 @@ from tests.handlers.webhooks import ACCOUNT, AUTH_TOKEN, PUBLIC, SECRET, Edge, s
 async def edge(database: Database, http: HttpClient) -> AsyncIterator[Edge]:
     bench = Bench(database)
     app = FastAPI()
-    app.include_router(telegram_routes(bench.intake, SECRET))
-    app.include_router(whatsapp_routes(bench.intake, database, bench.clock, AUTH_TOKEN, ACCOUNT, f"{PUBLIC}/"))
+    routes = telegram_routes(bench.intake, SECRET)
+    routes |= whatsapp_routes(bench.intake, database, bench.clock, AUTH_TOKEN, ACCOUNT, f"{PUBLIC}/")
+    app.add_middleware(Webhooks, routes=routes)
     async with served(app) as url:
         yield Edge(bench, http, url)

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from backend.db import Database
 from backend.gateways.http import HttpClient
 from bot import events as ev
-from bot.handlers.webhooks import MOST_BYTES, telegram_routes
+from bot.handlers.webhooks import MOST_BYTES, Webhooks, telegram_routes
 from tests.handlers.support import Bench
 from tests.handlers.webhooks import NIK, SECRET, Edge, a_message_out, receipt, said, served, status_of, wrote
 
@@ -26,7 +26,7 @@ async def test_telegram_without_the_secret_is_refused_and_nothing_is_stored(edge
 async def test_without_a_configured_secret_nobody_gets_in(database: Database, http: HttpClient) -> None:
     bench = Bench(database)
     app = FastAPI()
-    app.include_router(telegram_routes(bench.intake, ""))
+    app.add_middleware(Webhooks, routes=telegram_routes(bench.intake, ""))
     async with served(app) as url:
         edge = Edge(bench, http, url)
         for secret in (None, "", SECRET):
