@@ -11,6 +11,7 @@ from sqlalchemy import Column, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.models import Appeal, AppealEvent, table
+from backend.repositories.sets import among
 
 APPEALS = table(Appeal)
 EVENTS = table(AppealEvent)
@@ -70,7 +71,7 @@ async def by_ids(connection: AsyncConnection, ids: Iterable[int], *, lock: bool 
 
 async def newest_of(connection: AsyncConnection, person_ids: Iterable[int]) -> dict[int, AppealRow]:
     """The newest appeal of each of these people, by person."""
-    newest = select(func.max(_A.id)).where(_A.person_id.in_(set(person_ids))).group_by(_A.person_id)
+    newest = select(func.max(_A.id)).where(among(connection, _A.person_id, set(person_ids))).group_by(_A.person_id)
     found = await connection.execute(select(*COLUMNS).where(_A.id.in_(newest)))
     return {row.person_id: AppealRow(*row) for row in found}
 
@@ -111,7 +112,7 @@ async def history_of(connection: AsyncConnection, appeal_ids: Iterable[int]) -> 
     histories: dict[int, list[AppealEventRow]] = {appeal_id: [] for appeal_id in appeal_ids}
     found = await connection.execute(
         select(e.id, e.appeal_id, e.at, e.status, e.note, e.actor)
-        .where(e.appeal_id.in_(list(histories)))
+        .where(among(connection, e.appeal_id, histories))
         .order_by(e.id)
     )
     for row in found:

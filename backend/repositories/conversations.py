@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.db import Database
 from backend.models import Conversation, table
-from backend.repositories.sets import UpdateSet
+from backend.repositories.sets import UpdateSet, among
 
 CONVERSATIONS = table(Conversation)
 
@@ -49,7 +49,9 @@ async def open_chats(
 
     async def known() -> dict[tuple[str, bytes], int]:
         columns = (CONVERSATIONS.c.channel, CONVERSATIONS.c.address_hash, CONVERSATIONS.c.id)
-        found = await connection.execute(select(*columns).where(CONVERSATIONS.c.address_hash.in_(hashes)))
+        found = await connection.execute(
+            select(*columns).where(among(connection, CONVERSATIONS.c.address_hash, hashes))
+        )
         return {(channel, bytes(address_hash)): chat_id for channel, address_hash, chat_id in found}
 
     ids = await known()
@@ -75,7 +77,7 @@ async def lock(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, Loc
         CONVERSATIONS.c.person_id, CONVERSATIONS.c.last_inbound_at, CONVERSATIONS.c.next_timer_at,
         CONVERSATIONS.c.address, CONVERSATIONS.c.reachable,
     )  # fmt: skip
-    statement = select(*columns).where(CONVERSATIONS.c.id.in_(ids)).order_by(CONVERSATIONS.c.id)
+    statement = select(*columns).where(among(connection, CONVERSATIONS.c.id, ids)).order_by(CONVERSATIONS.c.id)
     found = await connection.execute(statement.with_for_update(skip_locked=True))
     return {row.id: Locked(*row) for row in found}
 
@@ -100,4 +102,6 @@ async def due_timers(connection: AsyncConnection, now: datetime, most: int) -> l
 
 async def set_reachable(connection: AsyncConnection, ids: Sequence[int], reachable: bool) -> None:
     if ids:
-        await connection.execute(update(CONVERSATIONS).where(CONVERSATIONS.c.id.in_(ids)).values(reachable=reachable))
+        await connection.execute(
+            update(CONVERSATIONS).where(among(connection, CONVERSATIONS.c.id, ids)).values(reachable=reachable)
+        )

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.db import Database
 from backend.models import Decision, DisputedDatum, Registration, table
+from backend.repositories.sets import among
 
 DECISIONS = table(Decision)
 DISPUTED = table(DisputedDatum)
@@ -46,7 +47,7 @@ COLUMNS: tuple[Column[Any], ...] = (
 async def current_of(connection: AsyncConnection, registration_ids: Iterable[int]) -> dict[int, DecisionRow]:
     """The current decision of each of these registrations, by registration."""
     found = await connection.execute(
-        select(*COLUMNS).where(_D.registration_id.in_(set(registration_ids)), _D.current).order_by(_D.id)
+        select(*COLUMNS).where(among(connection, _D.registration_id, set(registration_ids)), _D.current).order_by(_D.id)
     )
     return {row.registration_id: DecisionRow(*row) for row in found}
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.db import Database
 from backend.models import Inbox, table
 from backend.partitions import month_after, month_of
-from backend.repositories.sets import InsertSet
+from backend.repositories.sets import InsertSet, among
 
 INBOX = table(Inbox)
 _INSERT = InsertSet(
@@ -110,7 +110,7 @@ async def pending(connection: AsyncConnection, conversation_ids: Sequence[int]) 
     )  # fmt: skip
     found = await connection.execute(
         select(*columns)
-        .where(INBOX.c.conversation_id.in_(conversation_ids), INBOX.c.handled_at.is_(None))
+        .where(among(connection, INBOX.c.conversation_id, conversation_ids), INBOX.c.handled_at.is_(None))
         .order_by(INBOX.c.id)
         .limit(MOST_PER_CONVERSATION * len(conversation_ids))
     )
@@ -119,13 +119,15 @@ async def pending(connection: AsyncConnection, conversation_ids: Sequence[int]) 
 
 async def still_pending(connection: AsyncConnection, ids: Sequence[int]) -> set[int]:
     """Which of these rows nobody has advanced since they were read."""
-    found = await connection.execute(select(INBOX.c.id).where(INBOX.c.id.in_(ids), INBOX.c.handled_at.is_(None)))
+    found = await connection.execute(
+        select(INBOX.c.id).where(among(connection, INBOX.c.id, ids), INBOX.c.handled_at.is_(None))
+    )
     return set(found.scalars())
 
 
 async def handled(connection: AsyncConnection, ids: Sequence[int], now: datetime) -> None:
     if ids:
-        await connection.execute(update(INBOX).where(INBOX.c.id.in_(ids)).values(handled_at=now))
+        await connection.execute(update(INBOX).where(among(connection, INBOX.c.id, ids)).values(handled_at=now))
 
 
 async def failed(connection: AsyncConnection, row_id: int, cause: str, now: datetime, *, give_up: bool) -> None:

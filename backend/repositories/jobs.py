@@ -11,7 +11,7 @@ from sqlalchemy import and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.models import Conversation, Job, table
-from backend.repositories.sets import InsertSet
+from backend.repositories.sets import InsertSet, among
 
 JOBS = table(Job)
 CONVERSATIONS = table(Conversation)
@@ -65,7 +65,7 @@ async def claim(
     found = await connection.execute(
         select(j.id, j.conversation_id, j.kind, j.token, j.data, j.attempts, j.created_at, c.channel, c.person_id)
         .outerjoin(CONVERSATIONS, c.id == j.conversation_id)
-        .where(j.id.in_(ids), or_(due, lost))
+        .where(among(connection, j.id, ids), or_(due, lost))
         .order_by(j.id)
         .with_for_update(of=JOBS, skip_locked=True)
     )
@@ -74,7 +74,7 @@ async def claim(
     if rows:
         await connection.execute(
             update(JOBS)
-            .where(j.id.in_([row.id for row in rows]))
+            .where(among(connection, j.id, [row.id for row in rows]))
             .values(status="running", claimed_at=now, attempts=j.attempts + 1)
         )
     return rows, [row.id for row in due_rows if row.kind not in kinds]
@@ -103,7 +103,7 @@ async def finish(
         return set()
     closed = await connection.execute(
         update(JOBS)
-        .where(JOBS.c.id.in_(job_ids), JOBS.c.status == "running")
+        .where(among(connection, JOBS.c.id, job_ids), JOBS.c.status == "running")
         .values(status="failed" if error else "done", error=error and error[:300], finished_at=now, data={})
         .returning(JOBS.c.id)
     )

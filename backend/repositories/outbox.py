@@ -11,7 +11,7 @@ from sqlalchemy import and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.models import Conversation, Outbox, table
-from backend.repositories.sets import InsertSet, UpdateSet
+from backend.repositories.sets import InsertSet, UpdateSet, among
 
 OUTBOX = table(Outbox)
 CONVERSATIONS = table(Conversation)
@@ -101,7 +101,7 @@ async def claim(
             o.status, o.not_before, o.claimed_at,
         )
         .join(CONVERSATIONS, c.id == o.conversation_id)
-        .where(o.conversation_id.in_(conversation_ids), o.open)
+        .where(among(connection, o.conversation_id, conversation_ids), o.open)
         .order_by(o.conversation_id, o.id)
         .with_for_update(of=OUTBOX, skip_locked=True)
     )  # fmt: skip
@@ -119,7 +119,7 @@ async def claim(
     if ready:
         await connection.execute(
             update(OUTBOX)
-            .where(o.id.in_([m.id for m in ready]))
+            .where(among(connection, o.id, [m.id for m in ready]))
             .values(status="sending", claimed_at=now, attempts=o.attempts + 1)
         )
     return ready, wait
@@ -146,7 +146,9 @@ async def settle(connection: AsyncConnection, results: Sequence[Settled]) -> Non
 async def with_more(connection: AsyncConnection, conversation_ids: Sequence[int]) -> list[int]:
     """Those of these conversations that still have something to send."""
     found = await connection.execute(
-        select(OUTBOX.c.conversation_id).where(OUTBOX.c.conversation_id.in_(conversation_ids), OUTBOX.c.open).distinct()
+        select(OUTBOX.c.conversation_id)
+        .where(among(connection, OUTBOX.c.conversation_id, conversation_ids), OUTBOX.c.open)
+        .distinct()
     )
     return list(found.scalars())
 
@@ -205,6 +207,10 @@ async def cancel_open(connection: AsyncConnection, conversation_ids: Sequence[in
     if conversation_ids:
         await connection.execute(
             update(OUTBOX)
-            .where(OUTBOX.c.conversation_id.in_(conversation_ids), OUTBOX.c.open, OUTBOX.c.status == "queued")
+            .where(
+                among(connection, OUTBOX.c.conversation_id, conversation_ids),
+                OUTBOX.c.open,
+                OUTBOX.c.status == "queued",
+            )
             .values(status="cancelled", error=cause[:300])
         )

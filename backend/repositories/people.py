@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend import crypto
 from backend.db import Database
 from backend.models import Consent, Person, PkhRecord, table
+from backend.repositories.sets import among
 
 PEOPLE = table(Person)
 CONSENTS = table(Consent)
@@ -89,7 +90,7 @@ async def by_ids(connection: AsyncConnection, ids: Iterable[int], *, lock: bool 
     wanted = sorted(set(ids))
     if not wanted:
         return {}
-    statement = select(*_COLUMNS).where(PEOPLE.c.id.in_(wanted)).order_by(PEOPLE.c.id)
+    statement = select(*_COLUMNS).where(among(connection, PEOPLE.c.id, wanted)).order_by(PEOPLE.c.id)
     found = await connection.execute(statement.with_for_update() if lock else statement)
     return {row.id: PersonRow(*row) for row in found}
 
@@ -98,7 +99,9 @@ async def cards(connection: AsyncConnection, ids: Iterable[int]) -> dict[int, Ca
     """These people as a conversation needs them."""
     p = PEOPLE.c
     found = await connection.execute(
-        select(p.id, p.name, p.sex, p.region_code, p.level, p.notifications, p.erased_at).where(p.id.in_(set(ids)))
+        select(p.id, p.name, p.sex, p.region_code, p.level, p.notifications, p.erased_at).where(
+            among(connection, p.id, set(ids))
+        )
     )
     return {row.id: Card(*row) for row in found}
 
@@ -107,7 +110,9 @@ async def by_nik_hashes(connection: AsyncConnection, hashes: Sequence[bytes]) ->
     """The people with these hashes, held until the end of the transaction."""
     if not hashes:
         return {}
-    statement = select(*_COLUMNS).where(PEOPLE.c.nik_hash.in_(hashes)).order_by(PEOPLE.c.id).with_for_update()
+    statement = (
+        select(*_COLUMNS).where(among(connection, PEOPLE.c.nik_hash, hashes)).order_by(PEOPLE.c.id).with_for_update()
+    )
     found = await connection.execute(statement)
     return {bytes(row.nik_hash): PersonRow(*row) for row in found}
 
@@ -188,7 +193,9 @@ async def adopt_consents(connection: AsyncConnection, conversation_id: int, pers
 async def newest_consents(connection: AsyncConnection, person_ids: Iterable[int]) -> list[ConsentRow]:
     """The newest answer of each of these people for each purpose."""
     c = CONSENTS.c
-    newest = select(func.max(c.id)).where(c.person_id.in_(set(person_ids))).group_by(c.person_id, c.purpose)
+    newest = (
+        select(func.max(c.id)).where(among(connection, c.person_id, set(person_ids))).group_by(c.person_id, c.purpose)
+    )
     found = await connection.execute(
         select(c.id, c.person_id, c.purpose, c.granted, c.at).where(c.id.in_(newest)).order_by(c.id)
     )
@@ -200,6 +207,6 @@ async def pkh_data(connection: AsyncConnection, person_ids: Iterable[int]) -> di
     found = await connection.execute(
         select(PEOPLE.c.id, PKH_RECORDS.c.data)
         .join(PKH_RECORDS, PKH_RECORDS.c.nik_hash == PEOPLE.c.nik_hash)
-        .where(PEOPLE.c.id.in_(set(person_ids)))
+        .where(among(connection, PEOPLE.c.id, set(person_ids)))
     )
     return {row.id: row.data for row in found}

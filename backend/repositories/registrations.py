@@ -11,6 +11,7 @@ from sqlalchemy import Column, ColumnElement, and_, bindparam, func, insert, or_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.models import Person, Registration, table
+from backend.repositories.sets import among
 
 REGISTRATIONS = table(Registration)
 PEOPLE = table(Person)
@@ -61,7 +62,7 @@ def in_region(column: ColumnElement[str], region: str) -> ColumnElement[bool]:
 
 async def by_ids(connection: AsyncConnection, ids: Iterable[int], *, lock: bool = False) -> dict[int, RegistrationRow]:
     """These registrations. With `lock` they are held until the end of the transaction."""
-    statement = select(*COLUMNS).where(_R.id.in_(set(ids))).order_by(_R.id)
+    statement = select(*COLUMNS).where(among(connection, _R.id, set(ids))).order_by(_R.id)
     found = await connection.execute(statement.with_for_update() if lock else statement)
     return {row.id: RegistrationRow(*row) for row in found}
 
@@ -69,7 +70,9 @@ async def by_ids(connection: AsyncConnection, ids: Iterable[int], *, lock: bool 
 async def newest_of(connection: AsyncConnection, person_ids: Iterable[int]) -> dict[int, Brief]:
     """The newest registration of each of these people that was neither withdrawn nor erased, by person."""
     newest = (
-        select(func.max(_R.id)).where(_R.person_id.in_(set(person_ids)), _R.status.not_in(OVER)).group_by(_R.person_id)
+        select(func.max(_R.id))
+        .where(among(connection, _R.person_id, set(person_ids)), _R.status.not_in(OVER))
+        .group_by(_R.person_id)
     )
     found = await connection.execute(
         select(_R.id, _R.number, _R.person_id, _R.status, _R.created_at).where(_R.id.in_(newest))
@@ -83,7 +86,7 @@ async def of_programme(
     """The living registration of each of these people in this programme, by person."""
     found = await connection.execute(
         select(*COLUMNS)
-        .where(_R.person_id.in_(set(person_ids)), _R.programme == programme, _R.status.not_in(OVER))
+        .where(among(connection, _R.person_id, set(person_ids)), _R.programme == programme, _R.status.not_in(OVER))
         .order_by(_R.id)
     )
     return {row.person_id: RegistrationRow(*row) for row in found}

@@ -1,4 +1,4 @@
-"""Writes of many rows in one statement: the hot path's INSERT and UPDATE, a set at a time.
+"""Many rows in one statement: the hot path's INSERT, UPDATE and look-ups, a set at a time.
 
 On PostgreSQL each column of the set travels as one array (`unnest`), so a batch is one statement with one plan, whatever its
 size; SQLAlchemy's executemany sends one statement a row there, at five times the CPU. SQLite gets its own `executemany`, or
@@ -7,10 +7,23 @@ one INSERT of many VALUES where the new rows are asked back. Values go through t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, cast
 
-from sqlalchemy import Boolean, Column, DateTime, Float, Integer, LargeBinary, String, Table
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    Column,
+    ColumnElement,
+    DateTime,
+    Float,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    any_,
+    bindparam,
+)  # fmt: skip
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import BigInteger, TypeDecorator, TypeEngine
@@ -29,6 +42,14 @@ _POSTGRES_TYPES: Sequence[tuple[type[TypeEngine[Any]], str]] = (
     (Float, "double precision"),
     (String, "varchar"),
 )
+
+
+def among(connection: AsyncConnection, column: Any, values: Iterable[Any]) -> ColumnElement[bool]:
+    """`column` is one of `values`. On PostgreSQL they travel as one array, so the statement is the same for any number of
+    them: prepared once, where an IN of 256 marks would be compiled and planned anew for each size."""
+    if connection.dialect.name != "postgresql":
+        return cast(ColumnElement[bool], column.in_(list(values)))
+    return cast(ColumnElement[bool], column == any_(bindparam(None, list(values), type_=ARRAY(column.type))))
 
 
 class InsertSet:
