@@ -36,6 +36,8 @@ class Found:
 
 def fold(text: str) -> str:
     """The text with plain ASCII digits, without invisible marks, in composed compatibility form."""
+    if text.isascii():
+        return text[:_LONGEST]
     kept: list[str] = []
     for char in unicodedata.normalize("NFKC", text[:_LONGEST]):
         digit = unicodedata.decimal(char, None)
@@ -53,6 +55,9 @@ def find_number(text: str, labels: tuple[str, ...], wanted: int) -> Found:
     out wherever they stand. When exactly one line or list item has the `wanted` count of digits, that one is meant;
     otherwise everything is joined, since people also break one number over several lines.
     """
+    bare = text.strip()
+    if bare.isascii() and bare.isdigit() and len(bare) <= _LONGEST:  # nothing but the number, as nearly everybody sends it
+        return Found(bare, False, (bare,) if len(bare) == wanted else ())
     folded = fold(text)
     glued = re.compile(rf"(?<![^\W\d_])(?:{'|'.join(labels)})(?=\d)", re.IGNORECASE)
     items = [_strip(item) for item in _items(glued.sub(" ", folded))]
