@@ -34,7 +34,7 @@ format: .venv/.test ## bring the code into shape
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
 
-services: ## PostgreSQL, NATS and Chromium for the tests, from apt when they are missing
+services: ## PostgreSQL, NATS, Chromium, nginx and wrk for tests and benchmarks, from apt when they are missing
 	@scripts/install-services
 
 rasa: var/rasa/perlinsos.tar.gz ## Rasa beside the service: installed apart in .venv-rasa (Python 3.10) and trained

@@ -110,6 +110,18 @@ def faces() -> Iterator[FacePool]:
     pool.close()
 
 
+@pytest.fixture(scope="session")
+def nlu_model() -> Path:
+    """The classifier that `make run` trains; trained here when it is missing."""
+    model = Path(__file__).resolve().parent.parent / "var" / "nlu" / "model.bin"
+    if not model.exists():
+        from nlu.embedded import train
+
+        model.parent.mkdir(parents=True, exist_ok=True)
+        train(model)
+    return model
+
+
 @pytest.fixture
 def sandbox(tmp_path: Path, faces: FacePool, keyring: crypto.KeyRing) -> Iterator[str]:
     """The URL of a sandbox of one's own at `NOW`, IKD at `/ikd`, the data owners at `/sources`."""

@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from backend.gateways.http import HttpClient
 from tests.e2e.people import Citizen, enrol, resident
-from tests.e2e.running import ROOT, SECRET, Service
+from tests.e2e.running import SECRET, Service
 from tests.fakes.fake_telegram import FakeTelegram
 from tests.fakes.fake_twilio import FakeTwilio
 
@@ -62,18 +62,6 @@ def settings_for(telegram: FakeTelegram, twilio: FakeTwilio) -> dict[str, str]:
         "twilio_from": twilio.sender,
         "twilio_api_url": twilio.url,
     }
-
-
-@pytest.fixture(scope="session")
-def nlu_model() -> Path:
-    """The classifier that `make run` trains; trained here when it is missing."""
-    model = ROOT / "var" / "nlu" / "model.bin"
-    if not model.exists():
-        from nlu.embedded import train
-
-        model.parent.mkdir(parents=True, exist_ok=True)
-        train(model)
-    return model
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module", params=["telegram", "whatsapp"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import orjson
 
-from backend.commands.bench.machine import TICKS
+from backend.commands.bench.machine import TICKS, program
 
 LONGEST_S = 1800
 ALL_DONE = "all done"
@@ -77,11 +76,19 @@ class Paced:
 
 def wrk(target: Target, updates: Path, connections: int, env: Mapping[str, str]) -> Load:
     """Post every line of the file, in order. Raises LoadError when anything was refused."""
-    if shutil.which("wrk") is None:
-        raise LoadError("wrk is not installed: `scripts/install-services bench` installs it")
     script = updates.with_name("load.lua")
     script.write_text(_LUA, encoding="utf-8")
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{LONGEST_S}s", "--timeout", "60s", "-s", str(script), target.url]
+    command = [
+        program("wrk"),
+        "-t1",
+        f"-c{connections}",
+        f"-d{LONGEST_S}s",
+        "--timeout",
+        "60s",
+        "-s",
+        str(script),
+        target.url,
+    ]
     more = {"BENCH_UPDATES": str(updates), "BENCH_CONNECTIONS": str(connections), "BENCH_SECRET": target.secret}
     started, cpu = time.time(), _children_seconds()
     with subprocess.Popen(  # noqa: S603 - wrk

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import signal
 import subprocess
 import time
@@ -89,6 +90,14 @@ class Part(AbstractContextManager["Part"]):
         self.stop()
 
 
+def program(name: str) -> str:
+    """Where a program is; daemons are often not on a user's PATH. Raises NotStartedError."""
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
+    if found is None:
+        raise NotStartedError(f"{name} is not installed: `make services` installs it")
+    return found
+
+
 def end_in_order() -> None:
     """From now on SIGTERM ends this process as Ctrl+C does, so that what it has started is stopped too."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -109,12 +118,12 @@ def cpu_seconds(roots: Mapping[str, int]) -> dict[str, float]:
 
 
 def memory_mb(pid: int) -> int:
-    """Resident memory of a process and everything below it in MB; pages that they share count once for each."""
+    """Memory of a process and everything below it in MB; of a page that several share, each has its share."""
     parents = {known: stat.parent for known, stat in _stats()}
     family = {pid}
     while more := {known for known, parent in parents.items() if parent in family} - family:
         family |= more
-    return sum(_resident_kb(member) for member in family) // 1024
+    return sum(_share_kb(member) for member in family) // 1024
 
 
 def _stats() -> Iterable[tuple[int, _Stat]]:
@@ -129,12 +138,12 @@ def _stats() -> Iterable[tuple[int, _Stat]]:
         yield int(folder.name), _Stat(int(fields[1]), sum(map(int, fields[11:15])) / TICKS)
 
 
-def _resident_kb(pid: int) -> int:
+def _share_kb(pid: int) -> int:
     try:
-        lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8", errors="replace").splitlines()
     except (FileNotFoundError, ProcessLookupError):
         return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("VmRSS")), 0)
+    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
 
 
 def described() -> str:
@@ -159,9 +168,9 @@ def _version(command: tuple[str, str]) -> str:
 
     name, flag = command
     try:
-        path = str(programs() / name) if name == "postgres" else name
+        path = str(programs() / name) if name == "postgres" else program(name)
         done = subprocess.run([path, flag], capture_output=True, text=True, check=False)  # noqa: S603
-    except (FileNotFoundError, PostgresMissingError):
+    except (NotStartedError, PostgresMissingError):
         return ""
     words = next(iter((done.stdout or done.stderr).splitlines()), "").replace("(Debian", " ").split()
     numbers = [word.split("/")[-1].strip(":") for word in words if any(c.isdigit() for c in word)]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +20,7 @@ from sqlalchemy import func, select
 
 from backend import crypto
 from backend.commands.bench.load import LoadError, Target
-from backend.commands.bench.machine import Part, cpu_seconds, memory_mb
+from backend.commands.bench.machine import Part, cpu_seconds, memory_mb, program
 from backend.commands.bench.postgres import Cluster, free_port
 from backend.commands.bench.stub import STUB, ProviderStub
 from backend.db import Database
@@ -28,6 +30,7 @@ DatabaseKind = Literal["sqlite", "postgres"]
 
 SECRET = "s3cret-of-the-webhook"  # noqa: S105 - of a service that lives for a minute
 TOKEN = "7000000001:AAMadeUpTokenMadeUpTokenMadeUpTokenMad"  # noqa: S105
+PERLINSOS = (sys.executable, "-m", "backend.cli")
 UNHINDERED = "100000"
 PATIENCE_S = 300.0
 # As a small real server would have it: what is acknowledged is on the disk.
@@ -48,13 +51,18 @@ def own_environment() -> dict[str, str]:
 
 
 class Service:
-    """Runs while the block runs: database, provider stub, service. Each part is a process that is measured."""
+    """Runs while the block runs: database, provider stub, service. Each part is a process that is measured.
 
-    def __init__(self, folder: Path, kind: DatabaseKind, model: Path) -> None:
+    `processes` are lists of roles, one process each, with NATS between them; with none, one process does everything.
+    """
+
+    def __init__(self, folder: Path, kind: DatabaseKind, model: Path, processes: Sequence[Sequence[str]] = ()) -> None:
         self._folder = folder
         self._kind = kind
+        self._processes = processes
         self._exit = ExitStack()
         self._port = free_port()
+        self.parts: dict[str, Part] = {}
         self.roots: dict[str, int] = {}
         self.environment = {
             **own_environment(),
@@ -97,12 +105,47 @@ class Service:
             self.environment["PERLINSOS_DATABASE_URL"] = cluster.create("perlinsos")
         else:
             self.environment["PERLINSOS_DATABASE_URL"] = f"sqlite+aiosqlite:///{self._folder}/perlinsos.db"
-        perlinsos = [sys.executable, "-m", "backend.cli"]
-        subprocess.run([*perlinsos, "migrate"], env=self.environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
-        service = Part("service", [*perlinsos, "serve"], self.environment, self._folder / "service.log")
-        self._exit.enter_context(service)
-        service.start(lambda: _answers(f"http://127.0.0.1:{self._port}/healthz"))
-        self.roots["service"] = service.pid
+        subprocess.run([*PERLINSOS, "migrate"], env=self.environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+        if self._processes:
+            self._start_processes()
+        else:
+            self._serve("service", (), self._port)
+
+    def _start_processes(self) -> None:
+        port, sandbox = free_port(), free_port()
+        command = [
+            program("nats-server"),
+            "--jetstream",
+            "--store_dir",
+            f"{self._folder}/nats",
+            "-a",
+            "127.0.0.1",
+            "-p",
+            str(port),
+        ]
+        self._run(Part("NATS", command, own_environment(), self._folder / "nats.log"), lambda: _listens(port))
+        self.environment["PERLINSOS_BUS_URL"] = f"nats://127.0.0.1:{port}"
+        self.environment["PERLINSOS_SANDBOX_URL"] = f"http://127.0.0.1:{sandbox}/sandbox"
+        self._serve("sandbox (IKD)", ("sandbox",), sandbox)
+        gate = next(number for number, roles in enumerate(self._processes, start=1) if "web" in roles)
+        for number, roles in enumerate(self._processes, start=1):
+            name = "+".join(roles)
+            same = sum(other == roles for other in self._processes) > 1
+            port = free_port() if number != gate else self._port
+            self._serve(f"{name} {number}" if same else name, roles, port)
+
+    def _serve(self, name: str, roles: Sequence[str], port: int) -> None:
+        command = [*PERLINSOS, "serve", *(part for role in roles for part in ("--role", role))]
+        env = {**self.environment, "PERLINSOS_PORT": str(port)}
+        self._run(
+            Part(name, command, env, self._folder / f"{name}.log"), lambda: _answers(f"http://127.0.0.1:{port}/readyz")
+        )
+
+    def _run(self, part: Part, ready: Callable[[], bool]) -> None:
+        self._exit.enter_context(part)
+        part.start(ready)
+        self.parts[part.name] = part
+        self.roots[part.name] = part.pid
 
     def cpu(self) -> dict[str, float]:
         return cpu_seconds(self.roots)
@@ -140,6 +183,14 @@ async def _open_rows(url: str) -> dict[str, int]:
             }
     finally:
         await database.close()
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def _answers(url: str) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from backend.commands.bench.machine import Part
+from backend.commands.bench.machine import Part, program
 from backend.commands.bench.postgres import free_port
 
 STUB = "provider stub (nginx)"
@@ -68,7 +68,7 @@ class ProviderStub:
         self.url = f"http://127.0.0.1:{port}"
         written = folder / "nginx.conf"
         written.write_text(_CONFIGURATION.format(folder=folder, port=port, log=self._log), encoding="utf-8")
-        command = ["nginx", "-c", str(written), "-p", str(folder), "-e", "stderr"]
+        command = [program("nginx"), "-c", str(written), "-p", str(folder), "-e", "stderr"]
         self._asked = 0
         self.part = Part(STUB, command, env, folder / "stub.log")
 

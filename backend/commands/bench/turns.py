@@ -22,6 +22,10 @@ DEFAULT_MODEL = Path("var/nlu/model.bin")
 def bench_turns(
     database: Annotated[DatabaseKind, typer.Option(help="what it stores in")] = "sqlite",
     mode: Annotated[Literal["throughput", "latency"], typer.Option(help="as fast as it goes, or paced")] = "throughput",
+    process: Annotated[
+        list[str] | None,
+        typer.Option(help="roles of one process, as web or worker+sender; repeat it; none: one for all"),
+    ] = None,
     people: Annotated[int, typer.Option(help="distinct people in the load, six turns each")] = 2000,
     warm_up: Annotated[int, typer.Option(help="people before that, who are not counted")] = 200,
     connections: Annotated[int, typer.Option(help="throughput: webhooks under way at once")] = 64,
@@ -31,18 +35,21 @@ def bench_turns(
     save: Annotated[bool, typer.Option(help="write them there")] = True,
 ) -> None:
     """Durable turns end to end, by distinct people, through real HTTP, with everything started here and stopped again."""
+    processes = [roles.split("+") for roles in process or ()]
+    if processes and (database == "sqlite" or not any("web" in roles for roles in processes)):
+        fail("several processes need --database postgres, and one of them the role web", 2)
     machine.end_in_order()
     described = machine.described()
     with tempfile.TemporaryDirectory(prefix="perlinsos-bench-") as folder:
         Path(folder).chmod(0o755)  # nginx's worker is somebody else
         try:
-            with Service(Path(folder), database, model) as service:
+            with Service(Path(folder), database, model, processes) as service:
                 measured = _measure(
                     service, Path(folder), people, warm_up, connections, rate if mode == "latency" else 0
                 )
         except (LoadError, NotStartedError) as error:
             fail(str(error))
-    report = report_of(database, measured, described, rate if mode == "latency" else 0)
+    report = report_of(database, process or [], measured, described, rate if mode == "latency" else 0)
     out.print(report.text, markup=False, highlight=False, soft_wrap=True)
     if save:
         report.write(results)

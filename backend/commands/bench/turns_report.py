@@ -44,14 +44,16 @@ class Measured:
         return (high - low) / (self.arrivals[high].at - self.arrivals[low].at)
 
 
-def report_of(database: str, measured: Measured, described: str, rate: float) -> Report:
+def report_of(database: str, processes: Sequence[str], measured: Measured, described: str, rate: float) -> Report:
     """The page; `rate` is 0 where the load was as fast as it goes."""
     shown = f"{rate:.0f} a second" if rate else "as fast as it goes"
     options = f"--mode latency --rate {rate:.0f}" if rate else "--mode throughput"
+    options += "".join(f" --process {roles}" for roles in processes)
+    several = "-processes" if processes else ""
     facts, chart = _latency(measured, rate) if rate else _throughput(measured)
     return Report(
-        f"turns-{database}-latency-{rate:.0f}" if rate else f"turns-{database}-throughput",
-        f"# Turns: {database}, {shown}",
+        f"turns-{database}{several}-" + (f"latency-{rate:.0f}" if rate else "throughput"),
+        f"# Turns: {database}, {', '.join(processes) or 'one process'}, {shown}",
         [
             f"`perlinsos bench turns --database {database} {options}`. {described}",
             table(("what", "figure"), [*_counts(measured), *facts]),
