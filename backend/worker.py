@@ -20,6 +20,7 @@ from backend.settings import Settings
 from backend.sweep import Sweep
 from bot.handlers.jobs import JobWorker
 from bot.handlers.outbox import Sender
+from bot.handlers.pace import MemoryPace, Pace, SharedPace
 
 log = structlog.get_logger(__name__)
 
@@ -138,7 +139,8 @@ async def build(settings: Settings, roles: Collection[Role] = ()) -> Runtime:
     workers: list[JobWorker] = []
     sender: Sender | None = None
     if Role.SENDER in mine:
-        sender = Sender(parts.database, parts.bus, parts.channels, now)
+        pace: Pace = MemoryPace(now) if settings.one_process else SharedPace(parts.database, now)
+        sender = Sender(parts.database, parts.bus, parts.channels, now, pace)
         duties.append(Duty("sends", MOST_SENDS, sender.run, times=4))
     if Role.WORKER in mine:
         duties.append(Duty("turns", MOST_TURNS, _turns(parts, sender), times=1 if parts.database.is_sqlite else 2))

@@ -56,7 +56,9 @@ def find_number(text: str, labels: tuple[str, ...], wanted: int) -> Found:
     otherwise everything is joined, since people also break one number over several lines.
     """
     bare = text.strip()
-    if bare.isascii() and bare.isdigit() and len(bare) <= _LONGEST:  # nothing but the number, as nearly everybody sends it
+    if (
+        bare.isascii() and bare.isdigit() and len(bare) <= _LONGEST
+    ):  # nothing but the number, as nearly everybody sends it
         return Found(bare, False, (bare,) if len(bare) == wanted else ())
     folded = fold(text)
     glued = re.compile(rf"(?<![^\W\d_])(?:{'|'.join(labels)})(?=\d)", re.IGNORECASE)

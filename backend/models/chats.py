@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Computed, Index, Integer, String, UniqueConstraint, text
+from sqlalchemy import Boolean, Computed, Float, Index, Integer, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.crypto import Sealed
@@ -125,6 +125,15 @@ class Job(Base):
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
     trace: Mapped[str] = _trace()
+
+
+class Pace(Base):
+    """The token clock of a provider's account. `next_at`: Unix time of its next free place; `taken`: the last answer."""
+
+    __tablename__ = "pace"
+    account: Mapped[str] = mapped_column(String(80), primary_key=True)
+    next_at: Mapped[float] = mapped_column(Float)
+    taken: Mapped[int] = mapped_column(Integer)
 
 
 class Content(Base):

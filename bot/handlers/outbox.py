@@ -21,6 +21,7 @@ from backend.grouping import Grouped
 from backend.repositories import conversations, outbox
 from backend.repositories.outbox import Claimed, Settled
 from bot.handlers.channel import Button, Channel, Outgoing, Receipt, SendError
+from bot.handlers.pace import MemoryPace, Pace
 
 log = structlog.get_logger(__name__)
 
@@ -29,31 +30,11 @@ MOST_HANDED = 512
 MOST_SETTLED = 256
 MOST_ATTEMPTS = 8
 LONGEST_BACK_OFF = 60.0
-LONGEST_WAIT = 5.0
-"""Seconds that a claimed message may wait for its turn; far below the time after which it would count as unknown."""
+NO_CLOCK = 2.0
+PROMPT = frozenset({"reply", "delete"})
+"""Kinds that somebody waits for. Everything else goes where they leave room."""
 
 _batch_size = metrics.BATCH_SIZE.labels("sends")
-
-
-class Pace:
-    """A token clock per channel: `wait` says how many seconds one more message must wait.
-
-    A place is reserved only for a wait that the sender will sit out (`LONGEST_WAIT`).
-    """
-
-    def __init__(self, per_second: float) -> None:
-        self._step = 1.0 / per_second
-        self._next = 0.0
-
-    def wait(self, now: float) -> float:
-        start = max(self._next, now)
-        if start - now <= LONGEST_WAIT:
-            self._next = start + self._step
-        return start - now
-
-    def hold(self, until: float) -> None:
-        """Nothing goes before `until`: the provider has asked the whole channel to slow down."""
-        self._next = max(self._next, until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +49,7 @@ class Sender:
     """`run` sends the next message of each rung conversation; `take_over` those that a turn of this process has just made.
 
     Each message is settled as soon as its own fate is known, together with whatever else has been settled meanwhile; the
-    conversations that have more are rung again.
+    conversations that have more are rung again. `pace`: the clock that it shares with other senders; without it, its own.
     """
 
     def __init__(
@@ -77,12 +58,13 @@ class Sender:
         bus: Bus,
         channels: Mapping[str, Channel],
         now: Callable[[], datetime],
+        pace: Pace | None = None,
     ) -> None:
         self._database = database
         self._bus = bus
         self._channels = channels
         self._now = now
-        self._paces = {name: Pace(channel.limits.per_second) for name, channel in channels.items()}
+        self._pace = pace or MemoryPace(now)
         self._handed: set[asyncio.Task[None]] = set()
         self._settling: Grouped[_Fate] = Grouped(self._settle, MOST_SETTLED)
 
@@ -154,23 +136,34 @@ class Sender:
             return Settled(message.id, "failed", error="this channel is switched off")
         if not message.reachable and message.kind != "reply":
             return Settled(message.id, "cancelled", error="unreachable")
-        pace = self._paces[message.channel]
-        wait = pace.wait(self._now().timestamp())
-        if wait > LONGEST_WAIT:
-            later = self._now() + timedelta(seconds=wait)
-            return Settled(message.id, "queued", not_before=later, tried=False)
+        wait = await self._turn(message, channel.limits.per_second)
         if wait > 0:
-            await asyncio.sleep(wait)
+            return Settled(message.id, "queued", not_before=self._now() + timedelta(seconds=wait), tried=False)
         try:
             with metrics.SEND_SECONDS.labels(message.channel).time():
                 sent = await channel.send(self._outgoing(message))
         except SendError as error:
-            return self._not_sent(message, error, pace)
+            return await self._not_sent(message, error)
         metrics.SENDS.labels(message.channel, "sent", "").inc()
         sent_at = self._now()
         if message.kind == "reply" and "since" in message.body:
             metrics.REPLY_SECONDS.labels(message.channel).observe(sent_at.timestamp() - message.body["since"])
         return Settled(message.id, "sent", provider_id=sent.provider_id or None, sent_at=sent_at)
+
+    async def _turn(self, message: Claimed, per_second: float) -> float:
+        """Wait for this message's place on the account's clock; 0, or the seconds after which to claim it once more."""
+        try:
+            place = await self._pace.place(message.channel, per_second, bulk=message.kind not in PROMPT)
+        except (
+            Exception
+        ) as error:  # the clock cannot be read: sent at any pace it might be refused, and not settled either
+            log.error("no_pace", outgoing=message.id, cause=type(error).__name__)
+            return NO_CLOCK
+        if not place.taken:
+            return place.wait
+        if place.wait > 0:
+            await asyncio.sleep(place.wait)
+        return self._pace.held(message.channel)
 
     def _outgoing(self, message: Claimed) -> Outgoing:
         body = message.body
@@ -185,12 +178,12 @@ class Sender:
             in_window=last is not None and self._now() - last < WINDOW,
         )
 
-    def _not_sent(self, message: Claimed, error: SendError, pace: Pace) -> Settled:
+    async def _not_sent(self, message: Claimed, error: SendError) -> Settled:
         now = self._now()
         attempts = message.attempts + 1
         result = self._judge(message, error, attempts, now)
         if error.whole_channel and error.retry_after:
-            pace.hold(now.timestamp() + error.retry_after)
+            await self._hold(message, error.retry_after)
         outcome = "unreachable" if error.unreachable else result.status
         metrics.SENDS.labels(message.channel, outcome, metrics.error_label(error.cause)).inc()
         log.warning(
@@ -202,6 +195,12 @@ class Sender:
             attempt=attempts,
         )
         return result
+
+    async def _hold(self, message: Claimed, seconds: float) -> None:
+        try:
+            await self._pace.hold(message.channel, seconds)
+        except Exception as error:  # this process keeps to it in any case
+            log.error("no_pace", outgoing=message.id, cause=type(error).__name__)
 
     def _judge(self, message: Claimed, error: SendError, attempts: int, now: datetime) -> Settled:
         if error.unreachable:

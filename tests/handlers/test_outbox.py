@@ -10,7 +10,7 @@ from backend.db import Database
 from backend.repositories import outbox
 from bot.events import Started
 from bot.handlers.channel import Receipt, SendError
-from bot.handlers.outbox import Pace, take_receipt
+from bot.handlers.outbox import take_receipt
 from tests.handlers.support import Bench
 
 
@@ -123,10 +123,3 @@ async def test_after_a_crash_what_was_being_sent_goes_again(chat: Bench) -> None
     chat.clock.passes(seconds=6)
     await chat.sender.run([1])
     assert [m.text for m in chat.channel.sent] == ["satu"]
-
-
-def test_the_pace_spreads_messages_and_holds_when_told() -> None:
-    pace = Pace(per_second=10)
-    assert [round(pace.wait(100.0), 3) for _ in range(3)] == [0.0, 0.1, 0.2]
-    pace.hold(130.0)
-    assert round(pace.wait(101.0), 3) == 29.0
