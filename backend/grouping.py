@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -25,7 +26,8 @@ class Grouped(Generic[T]):
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, written))
         if self._flushing is None or self._flushing.done():
-            self._flushing = asyncio.create_task(self._run())
+            # A context of its own: what is logged and counted for a group is not the business of who came first.
+            self._flushing = asyncio.create_task(self._run(), context=Context())
         await written
 
     async def _run(self) -> None:

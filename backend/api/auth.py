@@ -21,6 +21,7 @@ from backend.domain.regions import lies_in
 from backend.gateways.photo_store import PhotoStore
 from backend.services import accounts
 from backend.services.accounts import KeyRole
+from backend.tracing import follow, trace_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,7 @@ async def authorise(
 ) -> Caller:
     """The caller, when the route's rule lets them in. A route without a rule lets nobody in."""
     metrics.count_as("api")
+    follow(trace_of(request.headers.get("traceparent")))
     key = await accounts.key_of(parts.database, given.credentials, parts.now()) if given is not None else None
     if key is None:
         raise Problem(

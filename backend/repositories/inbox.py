@@ -18,7 +18,7 @@ from backend.repositories.sets import InsertSet, among
 INBOX = table(Inbox)
 _INSERT = InsertSet(
     INBOX,
-    each=("channel", "provider_id", "conversation_id", "event", "message_ref"),
+    each=("channel", "provider_id", "conversation_id", "event", "message_ref", "trace"),
     same=("received_at",),
     once=True,
     returning="conversation_id",
@@ -42,6 +42,7 @@ class Arrival:
     provider_id: str
     event: Mapping[str, Any]
     message_ref: str = ""
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Pending:
     message_ref: str
     received_at: datetime
     attempts: int
+    trace: str
 
 
 async def insert_events(
@@ -71,7 +73,7 @@ async def insert_events(
         rows = await new_ones(connection, rows, now)
     if not rows:
         return []
-    values = [(r.channel, r.provider_id, r.conversation_id, r.event, r.message_ref) for r in rows]
+    values = [(r.channel, r.provider_id, r.conversation_id, r.event, r.message_ref, r.trace) for r in rows]
     return list(dict.fromkeys(await _INSERT(connection, values, (now,))))
 
 
@@ -106,7 +108,7 @@ async def pending(connection: AsyncConnection, conversation_ids: Sequence[int]) 
     """What these conversations still have to be told, oldest first."""
     columns = (
         INBOX.c.id, INBOX.c.conversation_id, INBOX.c.channel, INBOX.c.event,
-        INBOX.c.message_ref, INBOX.c.received_at, INBOX.c.attempts,
+        INBOX.c.message_ref, INBOX.c.received_at, INBOX.c.attempts, INBOX.c.trace,
     )  # fmt: skip
     found = await connection.execute(
         select(*columns)

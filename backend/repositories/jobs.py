@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import Column, and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.models import Conversation, Job, table
@@ -17,7 +17,7 @@ JOBS = table(Job)
 CONVERSATIONS = table(Conversation)
 _INSERT = InsertSet(
     JOBS,
-    each=("conversation_id", "kind", "token", "data", "not_before"),
+    each=("conversation_id", "kind", "token", "data", "not_before", "trace"),
     same=("status", "created_at"),
     returning="id",
 )
@@ -32,6 +32,7 @@ class JobDraft:
     data: Mapping[str, Any]
     token: str = ""
     not_before: datetime | None = None
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,12 @@ class JobRow:
     created_at: datetime
     channel: str | None
     person_id: int | None
+    trace: str = ""
 
 
 async def add(connection: AsyncConnection, drafts: Sequence[JobDraft], now: datetime) -> list[int]:
     """Queue jobs; their ids, to be rung after the commit."""
-    values = [(d.conversation_id, d.kind, d.token, d.data, d.not_before) for d in drafts]
+    values = [(d.conversation_id, d.kind, d.token, d.data, d.not_before, d.trace) for d in drafts]
     return await _INSERT(connection, values, ("queued", now))
 
 
@@ -62,8 +64,11 @@ async def claim(
     j, c = JOBS.c, CONVERSATIONS.c
     due = and_(j.status == "queued", or_(j.not_before.is_(None), j.not_before <= now))
     lost = and_(j.status == "running", j.claimed_at < now - LEASE)
+    columns: Sequence[Column[Any]] = (
+        j.id, j.conversation_id, j.kind, j.token, j.data, j.attempts, j.created_at, c.channel, c.person_id, j.trace,
+    )  # fmt: skip
     found = await connection.execute(
-        select(j.id, j.conversation_id, j.kind, j.token, j.data, j.attempts, j.created_at, c.channel, c.person_id)
+        select(*columns)
         .outerjoin(CONVERSATIONS, c.id == j.conversation_id)
         .where(among(connection, j.id, ids), or_(due, lost))
         .order_by(j.id)

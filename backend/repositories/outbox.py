@@ -15,10 +15,11 @@ from backend.repositories.sets import InsertSet, UpdateSet, among
 
 OUTBOX = table(Outbox)
 CONVERSATIONS = table(Conversation)
-_INSERT = InsertSet(OUTBOX, each=("conversation_id", "kind", "keys", "body"), same=("status", "created_at"))
+_EACH = ("conversation_id", "kind", "keys", "body", "trace")
+_INSERT = InsertSet(OUTBOX, each=_EACH, same=("status", "created_at"))
 _INSERT_CLAIMED = InsertSet(
     OUTBOX,
-    each=("conversation_id", "kind", "keys", "body"),
+    each=_EACH,
     same=("status", "attempts", "claimed_at", "created_at"),
     returning="id",
 )
@@ -42,6 +43,7 @@ class Draft:
     kind: str
     keys: str
     body: Mapping[str, Any]
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Claimed:
     attempts: int
     last_inbound_at: datetime | None
     reachable: bool
+    trace: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ class Settled:
 
 async def add(connection: AsyncConnection, drafts: Sequence[Draft], now: datetime) -> None:
     """Queue messages, in this order within a conversation."""
-    values = [(draft.conversation_id, draft.kind, draft.keys[:300], draft.body) for draft in drafts]
+    values = [(draft.conversation_id, draft.kind, draft.keys[:300], draft.body, draft.trace) for draft in drafts]
     await _INSERT(connection, values, ("queued", now))
 
 
@@ -83,7 +86,7 @@ async def add_claimed(connection: AsyncConnection, drafts: Sequence[Draft], now:
 
     Right only for the first open message of a conversation whose row this transaction holds.
     """
-    values = [(draft.conversation_id, draft.kind, draft.keys[:300], draft.body) for draft in drafts]
+    values = [(draft.conversation_id, draft.kind, draft.keys[:300], draft.body, draft.trace) for draft in drafts]
     return await _INSERT_CLAIMED(connection, values, ("sending", 1, now, now))
 
 
@@ -98,7 +101,7 @@ async def claim(
     found = await connection.execute(
         select(
             o.id, o.conversation_id, c.channel, c.address, o.kind, o.body, o.attempts, c.last_inbound_at, c.reachable,
-            o.status, o.not_before, o.claimed_at,
+            o.trace,            o.status, o.not_before, o.claimed_at,
         )
         .join(CONVERSATIONS, c.id == o.conversation_id)
         .where(among(connection, o.conversation_id, conversation_ids), o.open)
@@ -115,7 +118,7 @@ async def claim(
         if free_at is not None and free_at > now:
             wait[row.conversation_id] = (free_at - now).total_seconds()
         else:
-            ready.append(Claimed(*row[:9]))
+            ready.append(Claimed(*row[:10]))
     if ready:
         await connection.execute(
             update(OUTBOX)

@@ -57,7 +57,7 @@ async def file_registrations(
     )  # fmt: skip
     if not terms.auto_select:
         return ()
-    drafts = [selection_job(filed_ids[key], item.conversation_id) for key, item in taken.items()]
+    drafts = [selection_job(filed_ids[key], item.conversation_id, trace=item.trace) for key, item in taken.items()]
     return await jobs.add(connection, drafts, items[0].now)
 
 
@@ -67,12 +67,13 @@ def selection_job(
     *,
     replaces: int | None = None,
     not_before: datetime | None = None,
+    trace: str = "",
 ) -> jobs.JobDraft:
     """The job that decides a registration. `replaces`: the decision that it is to replace, after an appeal."""
     data: dict[str, Any] = {"registration_id": registration_id}
     if replaces is not None:
         data["replaces"] = replaces
-    return jobs.JobDraft(conversation_id, SELECTION, data, not_before=not_before)
+    return jobs.JobDraft(conversation_id, SELECTION, data, not_before=not_before, trace=trace)
 
 
 def _hindrance(

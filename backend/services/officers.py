@@ -15,6 +15,7 @@ from backend import crypto
 from backend.db import Database
 from backend.domain.nik import mask_digits
 from backend.repositories import audit, chats, inbox, tickets
+from backend.tracing import current_trace
 from bot.events import Notice, to_json
 
 MOST_LINES = 200
@@ -66,7 +67,7 @@ async def say(
     """
     name = crypto.ring().index("officer-message", f"{actor}:{conversation_id}:{once or secrets.token_hex(16)}").hex()
     notice = Notice("officer", {"text": text}, person_id)
-    arrival = inbox.Arrival(conversation_id, "notice", f"officer:{name[:40]}", to_json(notice))
+    arrival = inbox.Arrival(conversation_id, "notice", f"officer:{name[:40]}", to_json(notice), trace=current_trace())
     chats_to_ring = await inbox.insert_events(connection, database, [arrival], now)
     if chats_to_ring:
         await audit.note(

@@ -54,7 +54,7 @@ async def receive(work: Work, job: JobRow, now: datetime) -> Finished:
 
     async def write(connection: AsyncConnection) -> Sequence[int]:
         data = {"channel": job.channel, "photos": job.data["photos"]}
-        return await jobs.add(connection, [JobDraft(job.conversation_id, FORGET, data)], now)
+        return await jobs.add(connection, [JobDraft(job.conversation_id, FORGET, data, trace=job.trace)], now)
 
     return Finished("received", {"photos": received}, write=write)
 

@@ -37,6 +37,7 @@ class RecordItem:
     person_id: int | None
     data: Mapping[str, Any]
     now: datetime
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from backend.repositories import appeals, audit, decisions, inbox, jobs, people
 from backend.repositories.appeals import OPEN, AppealRow
 from backend.repositories.decisions import DecisionRow
 from backend.services.filing import selection_job
+from backend.tracing import current_trace
 from bot.events import Notice, to_json
 
 AppealOutcome = Literal["upheld", "partly", "rejected", "redirected"]
@@ -124,5 +125,7 @@ async def _move(
     if appeal.conversation_id is None or not person.notifications:
         return Rung()
     notice = Notice("appeal", {"appeal_id": appeal.id, "status": status}, appeal.person_id)
-    row = inbox.Arrival(appeal.conversation_id, "notice", f"appeal:{appeal.id}:{event_id}", to_json(notice))
+    row = inbox.Arrival(
+        appeal.conversation_id, "notice", f"appeal:{appeal.id}:{event_id}", to_json(notice), trace=current_trace()
+    )
     return Rung(turns=await inbox.insert_events(connection, database, [row], now))

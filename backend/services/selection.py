@@ -32,6 +32,7 @@ from backend.repositories.registrations import DECIDED, SUBMITTED, RegistrationR
 from backend.services.clock import local_day
 from backend.services.filing import selection_job
 from backend.services.work import Finished, TryLater, Work
+from backend.tracing import current_trace
 from bot.events import Notice, to_json
 
 ASK_AGAIN_AFTER = timedelta(seconds=60)
@@ -294,7 +295,7 @@ async def select_many(
         results = await asyncio.gather(*(one(registration_id) for registration_id in page))
         counts.update(selected.outcome for selected in results)
         rows = [
-            inbox.Arrival(chat, "notice", notice_id, to_json(notice))
+            inbox.Arrival(chat, "notice", notice_id, to_json(notice), trace=current_trace())
             for selected in results
             for chat, notice_id, notice in selected.notices
         ]

@@ -10,6 +10,7 @@ from backend.bus import Bus
 from backend.db import Database
 from backend.grouping import Grouped
 from backend.repositories import conversations, inbox
+from backend.tracing import new_trace
 from bot.events import to_json
 from bot.handlers.channel import Inbound
 
@@ -17,6 +18,9 @@ MOST_AT_ONCE = 512
 MOST_CHATS_KNOWN = 200_000
 
 _batch_size = metrics.BATCH_SIZE.labels("webhooks")
+
+_Delivery = tuple[Sequence[Inbound], str]
+"""What came together, and its trace."""
 
 
 class Intake:
@@ -26,22 +30,23 @@ class Intake:
         self._database = database
         self._bus = bus
         self._now = now
-        self._group: Grouped[Sequence[Inbound]] = Grouped(self._flush, MOST_AT_ONCE)
+        self._group: Grouped[_Delivery] = Grouped(self._flush, MOST_AT_ONCE)
         self._known: dict[tuple[str, bytes], int] = {}
 
-    async def accept(self, inbounds: Sequence[Inbound]) -> None:
-        """Store these messages. Raises what the database raised: the provider will then deliver them again."""
+    async def accept(self, inbounds: Sequence[Inbound], trace: str = "") -> None:
+        """Store these messages, under this trace or a new one. Raises what the database raised: the provider will then
+        deliver them again."""
         if inbounds:
-            await self._group.add(inbounds)
+            await self._group.add((inbounds, trace or new_trace()))
 
     @metrics.counted_as("webhooks")
-    async def _flush(self, batch: list[Sequence[Inbound]]) -> None:
-        inbounds = [inbound for inbounds in batch for inbound in inbounds]
+    async def _flush(self, batch: list[_Delivery]) -> None:
+        inbounds = [inbound for delivered, _ in batch for inbound in delivered]
         _batch_size.observe(len(inbounds))
-        chats = await self._store(inbounds)
+        chats = await self._store(inbounds, [trace for delivered, trace in batch for _ in delivered])
         await self._bus.ring("turns", chats)
 
-    async def _store(self, inbounds: Sequence[Inbound]) -> list[int]:
+    async def _store(self, inbounds: Sequence[Inbound], traces: Sequence[str]) -> list[int]:
         now = self._now()
         keys = [(i.channel, crypto.ring().index("address", f"{i.channel}:{i.address}")) for i in inbounds]
         async with self._database.write() as connection:
@@ -56,8 +61,8 @@ class Intake:
                 opened = {}
             ids = {**opened, **{key: self._known[key] for key in keys if key in self._known}}
             rows = [
-                inbox.Arrival(ids[key], i.channel, i.provider_id, to_json(i.event), i.message_ref)
-                for key, i in zip(keys, inbounds, strict=True)
+                inbox.Arrival(ids[key], i.channel, i.provider_id, to_json(i.event), i.message_ref, trace)
+                for key, i, trace in zip(keys, inbounds, traces, strict=True)
             ]
             chats = await inbox.insert_events(connection, self._database, rows, now)
         if len(self._known) > MOST_CHATS_KNOWN:

@@ -16,6 +16,7 @@ from backend.grouping import Grouped
 from backend.repositories import inbox, jobs
 from backend.repositories.jobs import JobRow
 from backend.services.work import Finished, TryLater
+from backend.tracing import follow
 from bot import events as ev
 from bot.handlers.turns import where
 
@@ -113,16 +114,19 @@ class JobWorker:
             await self._bus.ring("jobs", left.values())
 
     async def _run_one(self, job: JobRow) -> None:
+        follow(job.trace)
         started = self._now()
         try:
             finished = await self._executors[job.kind](job, started)
             await self._closing.add(_Closing(job, finished))
+            log.debug("job_done", job=job.id, kind=job.kind, outcome=finished.outcome)
             metrics.JOB_SECONDS.labels(job.kind, finished.outcome).observe((self._now() - started).total_seconds())
         except TryLater as wait:
             await self._postpone(job, wait.cause, wait.after)
         except Exception as error:  # a job's fault is told to its conversation, never lost
             await self._failed(job, error)
 
+    @metrics.counted_as("jobs")
     async def _close_all(self, closings: list[_Closing]) -> None:
         """All in one transaction; where one of them cannot be written, each in its own, so that it stops no other."""
         try:
@@ -160,11 +164,12 @@ class JobWorker:
         async with self._database.write() as connection:
             await jobs.try_later(connection, job.id, cause, self._now() + timedelta(seconds=seconds))
         await self._bus.ring("jobs", [job.id], seconds)
-        log.warning("job_postponed", job=job.id, kind=job.kind, cause=cause, seconds=round(seconds, 1))
+        log.warning("job_postponed", trace=job.trace, job=job.id, kind=job.kind, cause=cause, seconds=round(seconds, 1))
 
     async def _failed(self, job: JobRow, error: Exception) -> None:
         log.error(
             "job_failed",
+            trace=job.trace,
             job=job.id,
             kind=job.kind,
             cause=type(error).__name__,
@@ -182,10 +187,10 @@ def _arrivals(closing: _Closing) -> list[inbox.Arrival]:
     """The outcome for the conversation that asked, and the news for others."""
     job, finished = closing.job, closing.finished
     arrivals = [
-        inbox.Arrival(conversation_id, "notice", notice_id, ev.to_json(notice))
+        inbox.Arrival(conversation_id, "notice", notice_id, ev.to_json(notice), trace=job.trace)
         for conversation_id, notice_id, notice in finished.notices
     ]
     if job.conversation_id is not None and job.token:
         outcome = ev.JobFinished(job.kind, job.token, finished.outcome, finished.data, finished.person_id)
-        arrivals.append(inbox.Arrival(job.conversation_id, "job", str(job.id), ev.to_json(outcome)))
+        arrivals.append(inbox.Arrival(job.conversation_id, "job", str(job.id), ev.to_json(outcome), trace=job.trace))
     return arrivals

@@ -20,6 +20,7 @@ from backend.db import Database
 from backend.grouping import Grouped
 from backend.repositories import conversations, outbox
 from backend.repositories.outbox import Claimed, Settled
+from backend.tracing import follow
 from bot.handlers.channel import Button, Channel, Outgoing, Receipt, SendError
 from bot.handlers.pace import MemoryPace, Pace
 
@@ -95,6 +96,7 @@ class Sender:
             await asyncio.wait(self._handed)
 
     async def _deliver(self, message: Claimed) -> None:
+        follow(message.trace)
         fate = _Fate(message, await self._send(message))
         try:
             await self._settling.add(fate)
@@ -145,6 +147,7 @@ class Sender:
         except SendError as error:
             return await self._not_sent(message, error)
         metrics.SENDS.labels(message.channel, "sent", "").inc()
+        log.debug("sent", outgoing=message.id, channel=message.channel)
         sent_at = self._now()
         if message.kind == "reply" and "since" in message.body:
             metrics.REPLY_SECONDS.labels(message.channel).observe(sent_at.timestamp() - message.body["since"])

@@ -73,6 +73,7 @@ class _Happening:
     rows: tuple[int, ...]
     message_ref: str
     received_at: datetime
+    trace: str = ""
 
 
 @dataclass(slots=True)
@@ -85,7 +86,7 @@ class _Chat:
     last_inbound_at: datetime | None
     handled: list[int] = field(default_factory=list)
     drafts: list[outbox.Draft] = field(default_factory=list)
-    records: list[Record] = field(default_factory=list)
+    records: list[tuple[Record, str]] = field(default_factory=list)
     commands: list[jobs.JobDraft] = field(default_factory=list)
     ages: list[float] = field(default_factory=list)
     left: bool = False
@@ -210,12 +211,15 @@ class TurnWorker:
                 buttons = [[o.payload, o.title] for o in shown.options]
                 body = {"text": shown.text, "buttons": buttons, "since": happening.received_at.timestamp()}
                 keys = " ".join(part.key for part in reply.parts)
-                chat.drafts.append(outbox.Draft(chat.row.id, "reply", keys, body))
+                chat.drafts.append(outbox.Draft(chat.row.id, "reply", keys, body, happening.trace))
             if turn.forget_message and happening.message_ref:
                 body = {"text": "", "buttons": [], "delete_ref": happening.message_ref}
-                chat.drafts.append(outbox.Draft(chat.row.id, "delete", "", body))
-            chat.records.extend(turn.records)
-            chat.commands.extend(jobs.JobDraft(chat.row.id, c.kind, c.data, c.token) for c in turn.commands)
+                chat.drafts.append(outbox.Draft(chat.row.id, "delete", "", body, happening.trace))
+            chat.records.extend((record, happening.trace) for record in turn.records)
+            chat.commands.extend(
+                jobs.JobDraft(chat.row.id, c.kind, c.data, c.token, trace=happening.trace) for c in turn.commands
+            )
+            log.debug("turn", trace=happening.trace, conversation=chat.row.id, inbox=happening.rows)
             if turn.records:
                 # What was just written is not in the facts: the rest waits for the next batch.
                 chat.left = bool(chat.happenings)
@@ -238,8 +242,8 @@ class TurnWorker:
         await inbox.handled(connection, [row for chat in chats for row in chat.handled], now)
         by_kind: dict[str, list[RecordItem]] = defaultdict(list)
         for chat in chats:
-            for record in chat.records:
-                item = RecordItem(chat.row.id, chat.row.channel, chat.session.person_id, record.data, now)
+            for record, trace in chat.records:
+                item = RecordItem(chat.row.id, chat.row.channel, chat.session.person_id, record.data, now, trace)
                 by_kind[record.kind].append(item)
         new_jobs: list[int] = []
         for kind, items in by_kind.items():
@@ -297,10 +301,12 @@ class TurnWorker:
             if give_up:
                 text = self._catalogue.text(Say("common.trouble"))
                 body = {"text": text, "buttons": []}
-                await outbox.add(connection, [outbox.Draft(conversation_id, "reply", "common.trouble", body)], now)
+                draft = outbox.Draft(conversation_id, "reply", "common.trouble", body, first.trace)
+                await outbox.add(connection, [draft], now)
         metrics.TURN_FAILURES.labels(str(give_up)).inc()
         log.error(
             "turn_failed",
+            trace=first.trace,
             conversation=conversation_id,
             inbox=first.id,
             happening=first.event["kind"],
@@ -316,7 +322,16 @@ def _claimed(message_id: int, chat: _Chat) -> outbox.Claimed:
     """A chat's first message as its sender gets it."""
     row, draft = chat.row, chat.drafts[0]
     return outbox.Claimed(
-        message_id, row.id, row.channel, row.address, draft.kind, draft.body, 0, chat.last_inbound_at, row.reachable
+        message_id,
+        row.id,
+        row.channel,
+        row.address,
+        draft.kind,
+        draft.body,
+        0,
+        chat.last_inbound_at,
+        row.reachable,
+        draft.trace,
     )
 
 
@@ -348,9 +363,9 @@ def _happenings(
             last = found[-1]
             assert isinstance(last.event, ev.Photos)  # noqa: S101 - only photos open a group
             merged = ev.Photos(last.event.photos + event.photos, last.event.caption or event.caption, event.group)
-            found[-1] = _Happening(merged, (*last.rows, row.id), row.message_ref, row.received_at)
+            found[-1] = _Happening(merged, (*last.rows, row.id), row.message_ref, row.received_at, row.trace)
         else:
-            found.append(_Happening(event, (row.id,), row.message_ref, row.received_at))
+            found.append(_Happening(event, (row.id,), row.message_ref, row.received_at, row.trace))
         open_group = group
     if found and open_group is not None:
         wait = (found[-1].received_at + PHOTOS_SETTLE - now).total_seconds()

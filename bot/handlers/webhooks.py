@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend import metrics
 from backend.db import Database
+from backend.tracing import follow, trace_of
 from bot.handlers import telegram_updates, whatsapp_messages
 from bot.handlers.channel import Inbound
 from bot.handlers.intake import Intake
@@ -68,7 +69,7 @@ def telegram_routes(intake: Intake, secret: str) -> dict[str, Handler]:
             except _Refused as refused:
                 return _refuse("telegram", refused)
             inbounds = telegram_updates.parse_update(update)
-            if not await _done("telegram", "accepted", intake.accept(inbounds)):
+            if not await _done("telegram", "accepted", intake.accept(inbounds, _trace(request))):
                 return _come_again()
             answer = telegram_updates.callback_answer(update)
             return JSONResponse(answer) if answer else OK
@@ -103,7 +104,7 @@ def whatsapp_routes(
                 inbounds = _parsed(form)
             except _Refused as refused:
                 return _refuse("whatsapp", refused)
-            if not await _done("whatsapp", "accepted", intake.accept(inbounds)):
+            if not await _done("whatsapp", "accepted", intake.accept(inbounds, _trace(request))):
                 return _come_again()
             return TWIML
 
@@ -127,6 +128,13 @@ def _parsed(form: list[tuple[str, str]]) -> list[Inbound]:
         return whatsapp_messages.parse_message(form)
     except KeyError as error:
         raise _Refused(400, "message") from error
+
+
+def _trace(request: Request) -> str:
+    """The trace of this call, from now on in its log lines too."""
+    trace = trace_of(request.headers.get("traceparent"))
+    follow(trace)
+    return trace
 
 
 async def _body(request: Request) -> bytes:
@@ -160,6 +168,7 @@ async def _done(channel: str, what: str, storing: Awaitable[None]) -> bool:
         log.error("webhook_failed", channel=channel, what=what, cause=type(error).__name__)
         return False
     metrics.WEBHOOKS.labels(channel, what).inc()
+    log.debug("webhook", channel=channel, what=what)
     return True
 
 
