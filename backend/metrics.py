@@ -54,6 +54,9 @@ POOL_CONNECTIONS = Gauge("perlinsos_pool_connections", "Connections of this proc
 POOL_SIZE = Gauge("perlinsos_pool_size", "Connections that the pool may have")
 QUEUE_AGE_SECONDS = Gauge("perlinsos_queue_age_seconds", "How long the oldest row that is due has waited", ["queue"])
 QUEUE_ROWS = Gauge("perlinsos_queue_rows", "Rows that are due; 10,000 means that many or more", ["queue"])
+RINGS = Counter("perlinsos_bus_rings_total", "Ids that were rung for", ["topic"])
+RINGS_GIVEN_UP = Counter("perlinsos_bus_given_up_total", "Ids that kept failing: now dead letters", ["topic"])
+BUS_BACKLOG = Gauge("perlinsos_bus_backlog", "Rings that nobody has taken", ["topic"])
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -153,7 +153,15 @@ async def build(settings: Settings, roles: Collection[Role] = ()) -> Runtime:
     stopping = asyncio.Event()
     loops = Loops(parts.bus, duties, stopping)
     return Runtime(
-        settings, mine, parts, loops, workers, sender, Role.WORKER in mine, stopping, Watch(parts.database, now)
+        settings,
+        mine,
+        parts,
+        loops,
+        workers,
+        sender,
+        Role.WORKER in mine,
+        stopping,
+        Watch(parts.database, parts.bus, now),
     )
 
 

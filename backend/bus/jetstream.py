@@ -22,6 +22,7 @@ from nats.js.errors import KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
 from nats.nuid import NUID
 
+from backend import metrics
 from backend.bus import TOPICS, Hears, SetAside, Topic
 from backend.bus.later import Later
 from backend.bus.layout import ACK_WITHIN, CONSUMER, DEAD_SUBJECT, prepare, stream, subject
@@ -61,10 +62,12 @@ class JetStreamBus:
         self._tasks = [asyncio.create_task(work) for work in works]
 
     async def ring(self, topic: Topic, ids: Iterable[int], delay: float = 0.0) -> None:
+        known = tuple(ids)
+        metrics.RINGS.labels(topic).inc(len(known))
         if delay <= 0:
-            self._publishers[topic].put(ids)
+            self._publishers[topic].put(known)
         else:
-            self._later.add(topic, ids, delay)
+            self._later.add(topic, known, delay)
 
     def _ring(self, topic: Topic, ids: list[int]) -> None:
         self._publishers[topic].put(ids)
@@ -255,6 +258,7 @@ class JetStreamBus:
     async def _bury(self, topic: Topic, ring: Ring) -> None:
         """Into the dead letters. Whoever looks after the rows hears of it first: their word lasts, ours is a copy."""
         for known in ring.ids:
+            metrics.RINGS_GIVEN_UP.labels(topic).inc()
             log.error("ring_given_up", topic=topic, id=known, cause=ring.reason, deliveries=ring.tries)
             if self.on_given_up is not None:
                 await self.on_given_up(topic, known, ring.reason)

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import structlog
 
+from backend import metrics
 from backend.bus import TOPICS, Hears, SetAside, Topic
 from backend.bus.later import Later
 from backend.bus.retries import MOST_DELIVERIES, back_off
@@ -32,10 +33,12 @@ class MemoryBus:
         """Nobody to connect to."""
 
     async def ring(self, topic: Topic, ids: Iterable[int], delay: float = 0.0) -> None:
+        known = tuple(ids)
+        metrics.RINGS.labels(topic).inc(len(known))
         if delay <= 0:
-            self._ring(topic, ids)
+            self._ring(topic, known)
         else:
-            self._later.add(topic, ids, delay)
+            self._later.add(topic, known, delay)
 
     def _ring(self, topic: Topic, ids: Iterable[int]) -> None:
         self._waiting[topic].update(dict.fromkeys(ids))
@@ -77,6 +80,7 @@ class MemoryBus:
                 await self.ring(topic, [known], back_off(delay, tries))
                 continue
             self._tries.pop((topic, known), None)
+            metrics.RINGS_GIVEN_UP.labels(topic).inc()
             log.error("ring_given_up", topic=topic, id=known, cause=reason, deliveries=tries)
             if self.on_given_up is not None:
                 await self.on_given_up(topic, known, reason)

@@ -1,4 +1,4 @@
-"""Figures that are looked up only when somebody reads /metrics: queues and the connection pool."""
+"""Figures that are looked up only when somebody reads /metrics: queues, the bus and the connection pool."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from backend import metrics
+from backend.bus import TOPICS, Bus
 from backend.db import Database
 from backend.repositories import queues
 
@@ -16,14 +17,15 @@ log = structlog.get_logger(__name__)
 
 LOOK_EVERY = timedelta(seconds=5)
 MAY_TAKE = 2.0
-"""Seconds after which a database that does not answer costs the reader its figures, not the others."""
+"""Seconds after which a database or bus that does not answer costs the reader its figures, not the others."""
 
 
 class Watch:
     """`look` sets the gauges. However often it is called, the database is asked at most every `LOOK_EVERY`."""
 
-    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, bus: Bus, now: Callable[[], datetime]) -> None:
         self._database = database
+        self._bus = bus
         self._now = now
         self._looked_at: datetime | None = None
         self._looking = asyncio.Lock()
@@ -38,7 +40,7 @@ class Watch:
             if self._looked_at is not None and now - self._looked_at < LOOK_EVERY:
                 return
             self._looked_at = now
-            await self._queues(now)
+            await asyncio.gather(self._queues(now), self._backlogs())
 
     @metrics.counted_as("watch")
     async def _queues(self, now: datetime) -> None:
@@ -54,3 +56,14 @@ class Watch:
             age = (now - since).total_seconds() if since is not None else 0.0
             metrics.QUEUE_AGE_SECONDS.labels(queue).set(max(age, 0.0))
             metrics.QUEUE_ROWS.labels(queue).set(rows)
+
+    async def _backlogs(self) -> None:
+        try:
+            async with asyncio.timeout(MAY_TAKE):
+                found = [(topic, await self._bus.backlog(topic)) for topic in TOPICS]
+        except Exception as error:  # as above
+            metrics.BUS_BACKLOG.clear()
+            log.warning("bus_not_seen", cause=type(error).__name__)
+            return
+        for topic, rings in found:
+            metrics.BUS_BACKLOG.labels(topic).set(rings)

@@ -7,6 +7,7 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from backend import metrics
+from backend.bus.retries import MOST_DELIVERIES
 from backend.db import Database
 from backend.repositories import jobs, queues
 from backend.repositories.jobs import JobDraft
@@ -23,7 +24,7 @@ def bench(database: Database) -> Bench:
 
 @pytest.fixture
 def watch(bench: Bench) -> Watch:
-    return Watch(bench.database, bench.clock)
+    return Watch(bench.database, bench.bus, bench.clock)
 
 
 def value(name: str, **labels: str) -> float | None:
@@ -43,6 +44,7 @@ async def test_what_waits_is_seen_with_the_age_of_the_oldest(bench: Bench, watch
     bench.clock.passes(seconds=2)
     await watch.look()
     assert queue("turns") == (2, 42)
+    assert value("bus_backlog", topic="turns") == 2
     assert queue("sends") == queue("jobs") == (0, 0)
 
     await bench.turn()
@@ -102,11 +104,11 @@ async def test_many_readers_cost_the_database_one_look(bench: Bench, watch: Watc
 
 
 async def test_without_a_database_the_queues_are_unknown_and_the_rest_is_told(bench: Bench) -> None:
-    await Watch(bench.database, bench.clock).look()
+    await Watch(bench.database, bench.bus, bench.clock).look()
     assert queue("turns") == (0, 0)
     away = Database("postgresql+asyncpg://nobody@127.0.0.1:1/nowhere")
     with capture_logs() as logs:
-        await Watch(away, bench.clock).look()
+        await Watch(away, bench.bus, bench.clock).look()
     assert [line["event"] for line in logs] == ["queues_not_seen"]
     assert queue("turns") == (None, None), "no figure, rather than a stale one"
     assert value("pool_size") == 10
@@ -173,3 +175,14 @@ async def test_the_time_to_a_reply_runs_from_the_webhook_to_the_providers_word_r
     bench.clock.passes(seconds=3)
     await bench.sender.run([1])
     assert seconds() == pytest.approx(before + 5)
+
+
+async def test_rings_and_what_is_given_up_are_counted(bench: Bench) -> None:
+    def counted() -> tuple[float, float]:
+        return value("bus_rings_total", topic="sends") or 0, value("bus_given_up_total", topic="sends") or 0
+
+    rings, dead = counted()
+    await bench.bus.ring("sends", [1, 2])
+    for _ in range(MOST_DELIVERIES):
+        await bench.bus.again("sends", [1], 0.0, "broken")
+    assert counted() == (rings + 2 + MOST_DELIVERIES - 1, dead + 1)
