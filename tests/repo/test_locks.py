@@ -29,14 +29,14 @@ def _wanted(*extras: str) -> dict[str, Requirement]:
 
 
 def test_a_lock_names_no_address() -> None:
-    for name in ("run", "test", "rasa"):
+    for name in ("run", "test", "rasa", "peers"):
         assert not re.search(r"://|--(extra-)?index|--find-links|@ ", _text(name)), name
 
 
 def test_every_package_is_pinned_by_version_and_hashes() -> None:
-    for name in ("run", "test", "rasa"):
+    for name in ("run", "test", "rasa", "peers"):
         entries = [entry for entry in re.split(r"\n(?=\S)", _text(name)) if entry[0].isalnum()]
-        assert len(entries) == len(_pins(name)) > 50
+        assert len(entries) == len(_pins(name)) > 20
         assert not [entry.splitlines()[0] for entry in entries if "--hash=sha256:" not in entry]
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -20,19 +18,16 @@ from sqlalchemy import func, select
 
 from backend import crypto
 from backend.commands.bench.load import LoadError, Target
-from backend.commands.bench.machine import Part, cpu_seconds, memory_mb, program
+from backend.commands.bench.machine import Part, program
 from backend.commands.bench.postgres import Cluster, free_port
 from backend.commands.bench.stub import STUB, ProviderStub
+from backend.commands.bench.subject import PATIENCE_S, SECRET, TOKEN, listens, perlinsos, quiet
 from backend.db import Database
 from backend.models import Inbox, Job, Outbox, table
 
 DatabaseKind = Literal["sqlite", "postgres"]
 
-SECRET = "s3cret-of-the-webhook"  # noqa: S105 - of a service that lives for a minute
-TOKEN = "7000000001:AAMadeUpTokenMadeUpTokenMadeUpTokenMad"  # noqa: S105
-PERLINSOS = (sys.executable, "-m", "backend.cli")
 UNHINDERED = "100000"
-PATIENCE_S = 300.0
 # As a small real server would have it: what is acknowledged is on the disk.
 SMALL_SERVER = {
     "fsync": "on",
@@ -105,7 +100,7 @@ class Service:
             self.environment["PERLINSOS_DATABASE_URL"] = cluster.create("perlinsos")
         else:
             self.environment["PERLINSOS_DATABASE_URL"] = f"sqlite+aiosqlite:///{self._folder}/perlinsos.db"
-        subprocess.run([*PERLINSOS, "migrate"], env=self.environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+        subprocess.run(perlinsos("migrate"), env=self.environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
         if self._processes:
             self._start_processes()
         else:
@@ -123,7 +118,7 @@ class Service:
             "-p",
             str(port),
         ]
-        self._run(Part("NATS", command, own_environment(), self._folder / "nats.log"), lambda: _listens(port))
+        self._run(Part("NATS", command, own_environment(), self._folder / "nats.log"), lambda: listens(port))
         self.environment["PERLINSOS_BUS_URL"] = f"nats://127.0.0.1:{port}"
         self.environment["PERLINSOS_SANDBOX_URL"] = f"http://127.0.0.1:{sandbox}/sandbox"
         self._serve("sandbox (IKD)", ("sandbox",), sandbox)
@@ -135,7 +130,7 @@ class Service:
             self._serve(f"{name} {number}" if same else name, roles, port)
 
     def _serve(self, name: str, roles: Sequence[str], port: int) -> None:
-        command = [*PERLINSOS, "serve", *(part for role in roles for part in ("--role", role))]
+        command = perlinsos("serve", *(part for role in roles for part in ("--role", role)))
         env = {**self.environment, "PERLINSOS_PORT": str(port)}
         self._run(
             Part(name, command, env, self._folder / f"{name}.log"), lambda: _answers(f"http://127.0.0.1:{port}/readyz")
@@ -147,23 +142,15 @@ class Service:
         self.parts[part.name] = part
         self.roots[part.name] = part.pid
 
-    def cpu(self) -> dict[str, float]:
-        return cpu_seconds(self.roots)
-
-    def memory(self) -> dict[str, int]:
-        return {name: memory_mb(pid) for name, pid in self.roots.items()}
-
-    def drained(self, replies: int) -> None:
-        """Wait until nothing more reaches the provider and nothing is open. Raises LoadError when it stays open."""
+    def drained(self, calls: int) -> None:
+        """Wait until the provider had that many calls and no row waits any more. Raises LoadError."""
         until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until:
-            before = self.stub.calls() or 0
-            time.sleep(0.5)
-            if before >= replies and before == self.stub.calls():
-                still = asyncio.run(_open_rows(self.environment["PERLINSOS_DATABASE_URL"]))
-                if not any(still.values()):
-                    return
-        raise LoadError(f"not everything was worked off within {PATIENCE_S:.0f} s")
+            quiet(self.stub, calls)
+            open_rows = asyncio.run(_open_rows(self.environment["PERLINSOS_DATABASE_URL"]))
+            if not any(open_rows.values()):
+                return
+        raise LoadError(f"not everything was worked off within {PATIENCE_S:.0f} s: {open_rows}")
 
 
 async def _open_rows(url: str) -> dict[str, int]:
@@ -183,14 +170,6 @@ async def _open_rows(url: str) -> dict[str, int]:
             }
     finally:
         await database.close()
-
-
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
 
 
 def _answers(url: str) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,6 +15,7 @@ from backend.commands.bench import load, machine, script
 from backend.commands.bench.load import LoadError, Paced
 from backend.commands.bench.machine import NotStartedError
 from backend.commands.bench.service import DatabaseKind, Service, own_environment
+from backend.commands.bench.subject import PEERS, Peer, Subject, cpu_of, memory_of
 from backend.commands.bench.turns_report import LOAD_GENERATOR, Measured, report_of
 from backend.commands.common import fail, out
 
@@ -31,6 +34,10 @@ def bench_turns(
     connections: Annotated[int, typer.Option(help="throughput: webhooks under way at once")] = 64,
     rate: Annotated[float, typer.Option(help="latency: webhooks a second")] = 500,
     model: Annotated[Path, typer.Option(envvar="PERLINSOS_NLU_MODEL", help="the trained classifier")] = DEFAULT_MODEL,
+    peers: Annotated[
+        Path | None, typer.Option(help="the Python of bench/peers/run: measure the peers beside it")
+    ] = None,
+    peer_people: Annotated[int, typer.Option(help="people in the load of each peer")] = 300,
     results: Annotated[Path, typer.Option(help="folder of the figures and the chart")] = Path("bench/results"),
     save: Annotated[bool, typer.Option(help="write them there")] = True,
 ) -> None:
@@ -40,40 +47,52 @@ def bench_turns(
         fail("several processes need --database postgres, and one of them the role web", 2)
     machine.end_in_order()
     described = machine.described()
-    with tempfile.TemporaryDirectory(prefix="perlinsos-bench-") as folder:
-        Path(folder).chmod(0o755)  # nginx's worker is somebody else
-        try:
-            with Service(Path(folder), database, model, processes) as service:
-                measured = _measure(
-                    service, Path(folder), people, warm_up, connections, rate if mode == "latency" else 0
-                )
-        except (LoadError, NotStartedError) as error:
-            fail(str(error))
-    report = report_of(database, process or [], measured, described, rate if mode == "latency" else 0)
+    pace = rate if mode == "latency" else 0
+    try:
+        with _folder() as folder, Service(folder, database, model, processes) as service:
+            measured = measure(service, folder, people, warm_up, connections, pace)
+        beside = {name: _peer(name, peers, peer_people, connections) for name in PEERS} if peers else {}
+    except (LoadError, NotStartedError) as error:
+        fail(str(error))
+    report = report_of(database, process or [], measured, beside, described, pace)
     out.print(report.text, markup=False, highlight=False, soft_wrap=True)
     if save:
         report.write(results)
 
 
-def _measure(service: Service, folder: Path, people: int, warm_up: int, connections: int, rate: float) -> Measured:
+@contextmanager
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="perlinsos-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # nginx's worker is somebody else
+        yield folder
+
+
+def _peer(name: str, python: Path, people: int, connections: int) -> Measured:
+    with _folder() as folder, Peer(name, python, folder, own_environment()) as peer:
+        return measure(peer, folder, people, people // 10, connections, 0)
+
+
+def measure(subject: Subject, folder: Path, people: int, warm_up: int, connections: int, rate: float) -> Measured:
+    """Put the load on; `rate` 0 is as fast as it goes. Raises LoadError."""
     env, updates = own_environment(), folder / "updates"
     if warm_up:
         count = script.write(updates, warm_up, first=0, at=int(time.time()))
-        load.wrk(service.target, updates, connections, env)
-        service.drained(count)
+        load.wrk(subject.target, updates, connections, env)
+        subject.drained(count)
     count = script.write(updates, people, first=warm_up, at=int(time.time()))
-    calls, before, started = service.stub.calls() or 0, service.cpu(), time.time()
+    calls, before, started = subject.stub.calls() or 0, cpu_of(subject), time.time()
     said: list[int] = []
     paced: list[Paced] = []
     if rate:
         said = [one.person for one in script.says(people, first=warm_up, at=0)]
-        put, paced = load.paced(service.target, updates, rate, env)
+        put, paced = load.paced(subject.target, updates, rate, env)
     else:
-        put = load.wrk(service.target, updates, connections, env)
-    service.drained(calls + count)
-    after = service.cpu()
+        put = load.wrk(subject.target, updates, connections, env)
+    subject.drained(calls + count)
+    after = cpu_of(subject)
     cpu = {name: after[name] - before[name] for name in after} | {LOAD_GENERATOR: put.cpu}
-    arrivals = service.stub.arrivals(started)
+    arrivals = subject.stub.arrivals(started)
     if not arrivals:
         raise LoadError("no reply reached the provider")
-    return Measured(put, said, paced, arrivals, cpu, service.memory())
+    return Measured(put, said, paced, arrivals, cpu, memory_of(subject))

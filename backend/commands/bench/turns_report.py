@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from backend.commands.bench import script
@@ -44,23 +44,60 @@ class Measured:
         return (high - low) / (self.arrivals[high].at - self.arrivals[low].at)
 
 
-def report_of(database: str, processes: Sequence[str], measured: Measured, described: str, rate: float) -> Report:
-    """The page; `rate` is 0 where the load was as fast as it goes."""
+def report_of(
+    database: str,
+    processes: Sequence[str],
+    measured: Measured,
+    beside: Mapping[str, Measured],
+    described: str,
+    rate: float,
+) -> Report:
+    """The page; `rate` is 0 where the load was as fast as it goes, `beside` are the peers' runs."""
     shown = f"{rate:.0f} a second" if rate else "as fast as it goes"
     options = f"--mode latency --rate {rate:.0f}" if rate else "--mode throughput"
     options += "".join(f" --process {roles}" for roles in processes)
     several = "-processes" if processes else ""
     facts, chart = _latency(measured, rate) if rate else _throughput(measured)
+    paragraphs = [
+        f"`perlinsos bench turns --database {database} {options}`. {described}",
+        table(("what", "figure"), [*_counts(measured), *facts]),
+        table(("part", "CPU s", "µs of CPU a turn", "MB"), _costs(measured)),
+    ]
+    if beside:
+        paragraphs.append(_compared({"**Perlinsos**": measured, **beside}))
     return Report(
         f"turns-{database}{several}-" + (f"latency-{rate:.0f}" if rate else "throughput"),
         f"# Turns: {database}, {', '.join(processes) or 'one process'}, {shown}",
-        [
-            f"`perlinsos bench turns --database {database} {options}`. {described}",
-            table(("what", "figure"), [*_counts(measured), *facts]),
-            table(("part", "CPU s", "µs of CPU a turn", "MB"), _costs(measured)),
-        ],
+        paragraphs,
         [chart],
     )
+
+
+def _compared(contenders: Mapping[str, Measured]) -> str:
+    """Ours first. The others keep everything in memory."""
+    own = next(iter(contenders.values()))
+    rows = [
+        (
+            name,
+            "yes" if run is own else "no",
+            f"{len(run.arrivals):,} of {run.load.requests:,}",
+            f"{run.rate:,.0f}",
+            f"{own.rate / run.rate:.1f} ×" if run is not own else "",
+            f"{_own(run) / run.load.requests * 1e6:.0f}",
+            f"{run.load.requests / (run.load.ended - run.load.started):,.0f} /s, p99 {run.load.p99:.0f} ms",
+        )
+        for name, run in contenders.items()
+    ]
+    head = (
+        "beside, same load and provider",
+        "durable",
+        "replies",
+        "replies a second",
+        "we are",
+        "µs of CPU a turn",
+        "acknowledged",
+    )
+    return table(head, rows)
 
 
 def _counts(measured: Measured) -> list[tuple[str, str]]:
@@ -121,9 +158,13 @@ def _costs(measured: Measured) -> list[tuple[str, str, str, str]]:
         return name, f"{seconds:.2f}", f"{seconds / measured.load.requests * 1e6:.0f}", memory
 
     parts = sorted(measured.cpu.items(), key=lambda part: -part[1])
-    own = sum(seconds for name, seconds in parts if name not in AROUND)
     return [
         *(row(name, seconds) for name, seconds in parts),
-        row("**without load and provider**", own),
+        row("**without load and provider**", _own(measured)),
         row("**together**", sum(measured.cpu.values())),
     ]
+
+
+def _own(measured: Measured) -> float:
+    """CPU seconds without load and provider."""
+    return sum(seconds for name, seconds in measured.cpu.items() if name not in AROUND)
