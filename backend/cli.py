@@ -12,6 +12,7 @@ from rich.table import Table
 
 from backend.commands.accounts import key_app, user_app
 from backend.commands.bench import bench_app
+from backend.commands.bench_selection import bench_selection
 from backend.commands.common import fail, load_settings, out, with_database
 from backend.commands.dialogs import dialogs
 from backend.commands.imports import import_command
@@ -38,6 +39,7 @@ for name, group in {
     "policy": policy_app,
 }.items():
     app.add_typer(group, name=name)
+bench_app.command("selection")(bench_selection)
 app.command()(select)
 app.command("import")(import_command)
 app.command()(dialogs)

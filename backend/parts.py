@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from backend.gateways.ikd import IkdGateway
 from backend.gateways.photo_store import PhotoStore
 from backend.gateways.sources import SourcesGateway
 from backend.repositories import contents
+from backend.services.sources import Sources
 from backend.settings import Settings
 from bot.handlers.intake import Intake
 from bot.texts import Catalogue
@@ -143,7 +144,13 @@ class Parts:
         return Executors(
             database=self.database,
             ikd=self.ikd,
-            sources=SourcesGateway(self.settings.sources_url, self.http),
+            sources=Sources(
+                self.database,
+                SourcesGateway(self.settings.sources_url, self.http),
+                self.ikd,
+                self.settings.imported_sources,
+                timedelta(hours=self.settings.sources_kept_hours),
+            ),
             faces=self.faces,
             photos=self.photos,
             channels=self.channels,

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from backend.roles import Role
 
 OnOff = Literal["on", "off"]
+SOURCES = frozenset({"dtsen", "pln", "bank", "income", "civil_service", "dukcapil"})
 
 
 class Settings(BaseSettings):
@@ -41,6 +42,8 @@ class Settings(BaseSettings):
     sandbox_url: str = ""
     ikd_url: str = ""
     sources_url: str = ""
+    sources_imported: str = Field(default="", description="owners read from imported files, separated by commas")
+    sources_kept_hours: float = Field(default=24.0, gt=0)
     demo: OnOff = "off"
     auto_select: OnOff = "on"
 
@@ -77,6 +80,11 @@ class Settings(BaseSettings):
         return [url.strip() for url in self.bus_url.get_secret_value().split(",") if url.strip()]
 
     @property
+    def imported_sources(self) -> tuple[str, ...]:
+        """The owners of `sources_imported`."""
+        return tuple(name.strip() for name in self.sources_imported.split(",") if name.strip())
+
+    @property
     def whatsapp_on(self) -> bool:
         return bool(self.twilio_account_sid and self.twilio_auth_token.get_secret_value() and self.twilio_from)
 
@@ -93,6 +101,11 @@ class Settings(BaseSettings):
             self.sources_url = self.sources_url or f"{self.sandbox_url}/sources"
         elif not self.ikd_url or not self.sources_url:
             raise ValueError("without PERLINSOS_SANDBOX=on, PERLINSOS_IKD_URL and PERLINSOS_SOURCES_URL must be set")
+        unknown = set(self.imported_sources) - SOURCES
+        if unknown:
+            raise ValueError(
+                f"PERLINSOS_SOURCES_IMPORTED: {', '.join(sorted(unknown))} is no source; there are {', '.join(sorted(SOURCES))}"
+            )
         if self.demo == "on" and self.public_url:
             raise ValueError(
                 "PERLINSOS_DEMO=on seeds known passwords: it is refused together with PERLINSOS_PUBLIC_URL"

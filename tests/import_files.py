@@ -5,15 +5,9 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+from backend.commands.bench_selection import nik
+
 COMPONENTS = ("pregnancy", "balita", "sd", "smp", "sma", "lansia", "disabilitas")
-
-
-def nik(number: int) -> str:
-    """The NIK of the made-up person with this number, the same every time: of Banyuwangi, born from 1950 to 1999."""
-    day, rest = number % 28 + 1, number // 28
-    month, rest = rest % 12 + 1, rest // 12
-    year, serial = rest % 50 + 50, rest // 50 + 1
-    return f"351016{day:02}{month:02}{year:02}{serial:04}"
 
 
 def dtsen(path: Path, rows: int, *, first: int = 0, seed: int = 1, as_of: str = "2026-10-01") -> Path:

@@ -64,6 +64,8 @@ RULES: Mapping[str, Rule] = {
     "list_decisions": Rule(ALL),
     "read_decision": Rule(ALL),
     "run_selection": Rule(ADMIN),
+    "list_selections": Rule(READERS),
+    "read_selection": Rule(READERS),
     "list_appeals": Rule(ALL),
     "create_appeal": Rule(FILING),
     "read_appeal": Rule(ALL),

@@ -140,11 +140,20 @@ class DecisionRead(DecisionSummary):
     inputs: dict[str, Any] | None = Field(description="null for the role portal, and once the person is erased")
 
 
-class SelectionStarted(BaseModel):
-    """How many registrations go through the selection now."""
+class SelectionRead(Shown):
+    """A selection of many as far as it has come: `total` waited when it began. `told`: who of them has been sent word."""
 
-    queued: int
-    region: str | None
+    id: int
+    region: str | None = Field(validation_alias="region_code", examples=["35.10"])
+    status: Literal["running", "done"]
+    total: int
+    eligible: int
+    not_eligible: int
+    waiting: int
+    skipped: int
+    told: int
+    started_at: datetime
+    updated_at: datetime
 
 
 class NewSelection(Given):

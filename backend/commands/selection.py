@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+import getpass
 from typing import Annotated
 
 import typer
@@ -14,10 +14,12 @@ from backend.commands.common import err, fail, load_settings, out, with_database
 from backend.db import Database
 from backend.parts import Parts, now
 from backend.policy.loading import load_baseline
-from backend.repositories import decisions, listing
+from backend.repositories import decisions, jobs
+from backend.repositories.selection_runs import RunRow
+from backend.services import selection_runs
 from backend.services.replay import Replayed, replay
 from backend.services.rulebook import Rulebook
-from backend.services.selection import select_many
+from backend.services.selection_runs import RunMoved
 
 
 def select(
@@ -33,30 +35,43 @@ def select(
         ),
     ] = "",
 ) -> None:
-    """Decide every registration that waits, and queue the news for its chat."""
+    """Decide every registration that waits; their chats hear of it through the running service.
+
+    What an interruption has left is gone on with.
+    """
     if replay_number:
         _replay(replay_number)
         return
-    counts = asyncio.run(_select(region, progress))
+    try:
+        run = asyncio.run(_select(region, progress))
+    except RunMoved:
+        fail("another process carries this selection on")
     table = Table("outcome", "registrations")
-    for outcome, count in sorted(counts.items()):
-        table.add_row(outcome, str(count))
+    for outcome in ("eligible", "not_eligible", "waiting", "skipped"):
+        if count := getattr(run, outcome):
+            table.add_row(outcome, f"{count:,}")
     out.print(table)
 
 
-async def _select(region: str, shown: bool) -> Counter[str]:
+async def _select(region: str, shown: bool) -> RunRow:
     parts = Parts(load_settings())
-    waiting = listing.Filters(regions=(region,) if region else (), status="submitted")
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
-        async with parts.database.read() as connection:
-            total = await listing.count_registrations(connection, waiting)
+        async with parts.database.write() as connection:
+            run, new = await selection_runs.begin(connection, region, f"cli:{getpass.getuser()}"[:80], now())
+            if new:
+                # The service hands the news on, at the pace of the channels.
+                await jobs.add(connection, [jobs.JobDraft(None, selection_runs.TELL_JOB, {"run_id": run.id})], now())
+        if not new:
+            err.print(f"Going on with the selection of {run.started_at:%Y-%m-%d %H:%M} UTC.", markup=False)
         with Progress(*columns, console=err, disable=not shown) as bar:
-            task = bar.add_task("selection", total=total)
-            counts, _ = await select_many(parts.executors.work, region, now(), lambda done: bar.advance(task, done))
+            task = bar.add_task("selection", total=run.total, completed=run.looked_at)
+            while run.status == "running":
+                run = await selection_runs.advance(parts.executors.work, run, now())
+                bar.update(task, completed=run.looked_at)
     finally:
         await parts.close()
-    return counts
+    return run
 
 
 def _replay(number: str) -> None:

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -61,12 +61,18 @@ class Datum:
     as_of: date
 
 
+Said = tuple[date, list[Datum]]
+"""The day for which an owner vouches, and what it knows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the owners said, in the order of OWNERS. `unavailable` owners were asked and did not answer usably."""
+    """What the owners said, in the order of OWNERS. `unavailable` owners were asked and did not answer usably; `as_of`
+    holds the day for which each of the others vouches, also where it knows nothing."""
 
     data: list[Datum]
     unavailable: list[str]
+    as_of: dict[str, date] = field(default_factory=dict)
 
 
 class SourceUnavailable(Exception):
@@ -94,19 +100,23 @@ class SourcesGateway:
         self._timeout = timeout
         self._backoff = tuple(backoff)
 
-    async def ask(self, nik: str, consent_reference: str, transaction_id: str) -> Answers:
-        """Ask every owner about `nik` at the same time. An owner's failure costs its data, never the others'."""
+    async def ask(
+        self, nik: str, consent_reference: str, transaction_id: str, owners: Collection[str] = OWNERS.keys()
+    ) -> Answers:
+        """Ask owners about `nik` at the same time. An owner's failure costs its data, never the others'."""
         question = {"nik": nik, "consent_reference": consent_reference, "transaction_id": transaction_id}
-        results = await asyncio.gather(*(self._ask_with_patience(owner, question) for owner in OWNERS))
+        asked = [owner for owner in OWNERS if owner in owners]
+        results = await asyncio.gather(*(self._ask_with_patience(owner, question) for owner in asked))
         answers = Answers([], [])
-        for result in results:
+        for owner, result in zip(asked, results, strict=True):
             if isinstance(result, SourceUnavailable):
-                answers.unavailable.append(result.owner)
+                answers.unavailable.append(owner)
             else:
-                answers.data.extend(result)
+                answers.as_of[owner], data = result
+                answers.data.extend(data)
         return answers
 
-    async def _ask_with_patience(self, owner: str, question: Mapping[str, str]) -> list[Datum] | SourceUnavailable:
+    async def _ask_with_patience(self, owner: str, question: Mapping[str, str]) -> Said | SourceUnavailable:
         for pause in self._backoff:
             try:
                 return await self._ask_once(owner, question)
@@ -117,7 +127,7 @@ class SourcesGateway:
         except SourceUnavailable as failure:
             return failure
 
-    async def _ask_once(self, owner: str, question: Mapping[str, str]) -> list[Datum]:
+    async def _ask_once(self, owner: str, question: Mapping[str, str]) -> Said:
         try:
             answer = await self._http.request(
                 "POST", f"{self._base_url}/{owner}", json=question, timeout=self._timeout, max_bytes=100_000
@@ -127,16 +137,16 @@ class SourcesGateway:
         if not answer.ok:
             raise SourceUnavailable(owner)
         try:
-            data = _data(owner, answer.json())
+            said = _data(owner, answer.json())
         except (KeyError, TypeError, ValueError):
-            data = None
+            said = None
         # Raised outside the handler: a parse error may quote the answer, and with it what the owner knows.
-        if data is None:
+        if said is None:
             raise SourceUnavailable(owner)
-        return data
+        return said
 
 
-def _data(owner: str, body: Any) -> list[Datum]:
+def _data(owner: str, body: Any) -> Said:
     """The owner's known data. A value of a wrong shape spoils the whole answer; a name we do not know is ignored."""
     as_of = date.fromisoformat(body["as_of"])
     data: list[Datum] = []
@@ -147,4 +157,4 @@ def _data(owner: str, body: Any) -> list[Datum]:
         if not fits(value):
             raise ValueError(name)
         data.append(Datum(name, tuple(value) if isinstance(value, list) else value, owner, as_of))
-    return data
+    return as_of, data

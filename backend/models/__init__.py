@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backend.models.base import Base, Utc, table
-from backend.models.cases import Appeal, AppealEvent, Decision, DisputedDatum, Registration, Ticket
+from backend.models.cases import Appeal, AppealEvent, Decision, DisputedDatum, Registration, SelectionRun, Ticket
 from backend.models.chats import Content, Conversation, Inbox, Job, Outbox, Pace
 from backend.models.offices import ApiKey, AuditEvent, Region, User
 from backend.models.people import Consent, FaceCheck, Person, Photo, PkhRecord
@@ -33,6 +33,7 @@ __all__ = [
     "Region",
     "Registration",
     "RuleSetVersion",
+    "SelectionRun",
     "SourceRecord",
     "Ticket",
     "User",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Index, String, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, Boolean, Index, Integer, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.crypto import Sealed
-from backend.models.base import Base, id_, ref
+from backend.models.base import Base, id_, partial, ref
 
 
 class Registration(Base):
@@ -33,9 +33,11 @@ class Decision(Base):
     """`outcome`: eligible, not_eligible, waiting. Inputs and reasons as they were on that day; never changed afterwards.
 
     `current`: the newest of its registration. `previous_id`: the decision that this one replaces after an appeal.
+    `run_id`: the selection of many that made it.
     """
 
     __tablename__ = "decisions"
+    __table_args__ = (partial("ix_decisions_run", "run_id", "id", where="run_id IS NOT NULL"),)
     id: Mapped[int] = id_()
     registration_id: Mapped[int] = ref("registrations.id", index=True)
     person_id: Mapped[int] = ref("people.id", index=True)
@@ -50,6 +52,7 @@ class Decision(Base):
     decided_at: Mapped[datetime] = mapped_column(index=True)
     appeal_until: Mapped[date | None]
     told_at: Mapped[datetime | None]
+    run_id: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class Appeal(Base):
@@ -104,6 +107,32 @@ class DisputedDatum(Base):
     datum: Mapped[str] = mapped_column(String(40))
     appeal_id: Mapped[int] = ref("appeals.id")
     at: Mapped[datetime]
+
+
+class SelectionRun(Base):
+    """A selection of everybody who waits, in a region ("": everywhere). `status`: running, done.
+
+    `cursor`: the last registration that was looked at, committed together with its page's decisions. `silent` of those
+    that wait do so for a source. `told_cursor`: the last decision whose news was handed on.
+    """
+
+    __tablename__ = "selection_runs"
+    __table_args__ = (partial("uq_selection_runs_running", "region_code", where="status = 'running'", unique=True),)
+    id: Mapped[int] = id_()
+    region_code: Mapped[str] = mapped_column(String(13))
+    status: Mapped[str] = mapped_column(String(12))
+    total: Mapped[int] = mapped_column(Integer)
+    cursor: Mapped[int] = mapped_column(BigInteger, default=0)
+    eligible: Mapped[int] = mapped_column(Integer, default=0)
+    not_eligible: Mapped[int] = mapped_column(Integer, default=0)
+    waiting: Mapped[int] = mapped_column(Integer, default=0)
+    skipped: Mapped[int] = mapped_column(Integer, default=0)
+    silent: Mapped[int] = mapped_column(Integer, default=0)
+    told_cursor: Mapped[int] = mapped_column(BigInteger, default=0)
+    told: Mapped[int] = mapped_column(Integer, default=0)
+    actor: Mapped[str] = mapped_column(String(80))
+    started_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
 
 
 class Ticket(Base):

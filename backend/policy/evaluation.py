@@ -44,7 +44,9 @@ def evaluate(
     """
     values = {spec.name: _known(spec, inputs[spec.name]) for spec in rule_set.data.values() if spec.name in inputs}
     set_aside = {name for rule in rule_set.rules if rule.contestable for name in rule.reads} & set(disputed)
-    results = {rule.code: _result(rule, rule_set, values, set_aside, region) for rule in rule_set.rules}
+    read = {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+    limits = rule_set.limits(region)
+    results = {rule.code: _result(rule, read, limits, set_aside) for rule in rule_set.rules}
 
     def reasons(kind: ReasonKind, only_decisive: bool = False) -> list[Reason]:
         return [
@@ -97,20 +99,17 @@ def _known(spec: DatumSpec, datum: DatumLike) -> Value | None:
     return value if isinstance(value, bool | int | float | str) else tuple(value)
 
 
-def _result(
-    rule: Rule, rule_set: RuleSet, values: Mapping[str, Value | None], set_aside: set[str], region: str
-) -> RuleResult:
-    if not set_aside.isdisjoint(rule.reads):
+def _result(rule: Rule, values: Mapping[str, Any], limits: Mapping[str, Any], set_aside: set[str]) -> RuleResult:
+    """`values` as expressions read them: lists are lists."""
+    if set_aside and not set_aside.isdisjoint(rule.reads):
         return "disputed"
     context: dict[str, Any] = {}
     for name in rule.reads:
-        value = values.get(name)
+        value = context[name] = values.get(name)
         if value is None:
             return "missing"
-        context[name] = list(value) if isinstance(value, tuple) else value
     for name in rule.uses:
-        limit = rule_set.thresholds[name].for_region(region)
-        context[name] = list(limit) if isinstance(limit, tuple) else limit
+        context[name] = limits[name]
     return "hit" if rule.hits(context) else "clear"
 
 

@@ -85,6 +85,16 @@ class RuleSet:
     thresholds: Mapping[str, Threshold]
     rules: tuple[Rule, ...]
     digest: str
+    _limits: dict[str, dict[str, Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def limits(self, region: str) -> Mapping[str, Any]:
+        """The thresholds of a region as expressions read them (lists are lists); worked out once a region."""
+        known = self._limits.get(region)
+        if known is None:
+            values = {name: threshold.for_region(region) for name, threshold in self.thresholds.items()}
+            known = {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
+            self._limits[region] = known
+        return known
 
     @property
     def ref(self) -> RuleSetRef:

@@ -9,6 +9,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
+from types import NoneType
 from typing import Any, Literal, Protocol
 
 Scalar = bool | int | float | str
@@ -20,6 +22,7 @@ DatumType = Literal["number", "boolean", "text", "list"]
 
 # The reason of a datum that its owner has not answered. It is no rule of any file: it follows from what is missing.
 SOURCE_UNAVAILABLE = "source_unavailable"
+_SCALARS = (bool, int, float, str, NoneType)
 
 
 class DatumLike(Protocol):
@@ -49,11 +52,21 @@ class Datum:
     as_of: date | None
 
     def to_json(self) -> dict[str, Any]:
-        return {"value": _plain(self.value), "owner": self.owner, "as_of": _day(self.as_of)}
+        return plain(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Datum:
         return cls(_value(data["value"]), data["owner"], _from_day(data["as_of"]))
+
+
+def plain(datum: DatumLike) -> dict[str, Any]:
+    """A datum as it is stored."""
+    value = datum.value
+    return {
+        "value": value if isinstance(value, _SCALARS) else list(value),
+        "owner": datum.owner,
+        "as_of": _day(datum.as_of),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +182,9 @@ def _value(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
+@lru_cache(4096)
 def _day(day: date | None) -> str | None:
+    """Of many people's data there are few different days."""
     return day.isoformat() if day else None
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Column, func, insert, select, update
+from sqlalchemy import Column, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.db import Database
 from backend.models import Decision, DisputedDatum, Registration, table
-from backend.repositories.sets import among
+from backend.repositories.sets import InsertSet, among
 
 DECISIONS = table(Decision)
 DISPUTED = table(DisputedDatum)
@@ -57,14 +58,46 @@ async def by_ids(connection: AsyncConnection, ids: Iterable[int]) -> dict[int, D
     return {row.id: DecisionRow(*row) for row in found}
 
 
+@dataclass(frozen=True, slots=True)
+class NewDecision:
+    """A decision to store. `previous_id`: the decision that it replaces after an appeal."""
+
+    registration_id: int
+    person_id: int
+    previous_id: int | None
+    outcome: str
+    rule_set: str
+    rule_set_version: str
+    codes: str
+    inputs: Mapping[str, Any] = field(repr=False)
+    reasons: Sequence[Mapping[str, Any]] = field(repr=False)
+    appeal_until: date | None
+
+
+_EACH = (
+    "registration_id", "person_id", "previous_id", "outcome", "rule_set", "rule_set_version", "codes", "inputs",
+    "reasons", "appeal_until",
+)  # fmt: skip
+_EACH_OF = attrgetter(*_EACH)
+_INSERT = InsertSet(DECISIONS, each=_EACH, same=("current", "decided_at", "run_id"), returning="id")
+
+
+async def add_many(
+    connection: AsyncConnection, rows: Sequence[NewDecision], replaced: Sequence[int], run_id: int | None, now: datetime
+) -> list[int]:
+    """Store decisions as the current ones of their registrations; their ids in this order. `replaced`: those of the
+    registrations that have a decision already."""
+    if replaced:
+        await connection.execute(
+            update(DECISIONS).where(_D.registration_id.in_(replaced), _D.current).values(current=False)
+        )
+    return await _INSERT(connection, [_EACH_OF(row) for row in rows], (True, now, run_id))
+
+
 async def add(connection: AsyncConnection, values: Mapping[str, Any]) -> int:
-    """Store a decision (all columns but id and current) as the current one of its registration; its id."""
-    await connection.execute(
-        update(DECISIONS).where(_D.registration_id == values["registration_id"], _D.current).values(current=False)
-    )
-    added = await connection.execute(insert(DECISIONS).values(current=True, **values).returning(_D.id))
-    decision_id: int = added.scalar_one()
-    return decision_id
+    """Store one decision (all columns but id, current and run) as the current one of its registration; its id."""
+    row = NewDecision(**{"previous_id": None, **{name: value for name, value in values.items() if name in _EACH}})
+    return (await add_many(connection, [row], [row.registration_id], None, values["decided_at"]))[0]
 
 
 async def told(connection: AsyncConnection, pairs: Sequence[tuple[int, int]], now: datetime) -> None:
@@ -140,14 +173,6 @@ async def count_judged(connection: AsyncConnection, since: datetime, before: dat
         select(func.count()).where(_D.current, _D.decided_at >= since, _D.decided_at < before)
     )
     return found.scalar_one()
-
-
-async def disputed_of(connection: AsyncConnection, person_id: int) -> list[str]:
-    """The data that appeals of this person found not to hold."""
-    found = await connection.execute(
-        select(DISPUTED.c.datum).where(DISPUTED.c.person_id == person_id).order_by(DISPUTED.c.id)
-    )
-    return list(found.scalars())
 
 
 async def dispute(

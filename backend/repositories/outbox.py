@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.models import Conversation, Outbox, table
@@ -217,3 +217,11 @@ async def cancel_open(connection: AsyncConnection, conversation_ids: Sequence[in
             )
             .values(status="cancelled", error=cause[:300])
         )
+
+
+async def waiting_now(connection: AsyncConnection, now: datetime, most: int) -> int:
+    """How many messages could go out at this moment and have not; counted up to `most`."""
+    o = OUTBOX.c
+    due = select(o.id).where(o.open, or_(o.not_before.is_(None), o.not_before <= now)).limit(most).subquery()
+    found = await connection.execute(select(func.count()).select_from(due))
+    return found.scalar_one()

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Column, ColumnElement, bindparam, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.models import Person, Registration, table
+from backend.models import Registration, table
 from backend.repositories.sets import among
 
 REGISTRATIONS = table(Registration)
-PEOPLE = table(Person)
 
 WAITING_IDENTITY, SUBMITTED, DECIDED = "waiting_identity", "submitted", "decided"
 OVER = ("withdrawn", "erased")
@@ -124,7 +123,9 @@ async def complete(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]
 
 async def set_status(connection: AsyncConnection, ids: Sequence[int], status: str, now: datetime) -> None:
     if ids:
-        await connection.execute(update(REGISTRATIONS).where(_R.id.in_(ids)).values(status=status, updated_at=now))
+        await connection.execute(
+            update(REGISTRATIONS).where(among(connection, _R.id, ids)).values(status=status, updated_at=now)
+        )
 
 
 async def waiting_of(connection: AsyncConnection, person_id: int) -> list[RegistrationRow]:
@@ -144,25 +145,12 @@ async def move(connection: AsyncConnection, ids: Sequence[int], conversation_id:
         await connection.execute(update(REGISTRATIONS).where(_R.id.in_(ids)).values(conversation_id=conversation_id))
 
 
-async def family_card_taken(connection: AsyncConnection, registration: RegistrationRow, kk_hash: bytes) -> bool:
-    """Whether somebody else with this family card registered for the programme before."""
+async def hold(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, str]:
+    """The status of each of these registrations, held until the end of the transaction in the order of their ids."""
     found = await connection.execute(
-        select(_R.id)
-        .join(PEOPLE, PEOPLE.c.id == _R.person_id)
-        .where(
-            PEOPLE.c.kk_hash == kk_hash,
-            _R.person_id != registration.person_id,
-            _R.programme == registration.programme,
-            _R.status.in_((SUBMITTED, DECIDED)),
-            # Of two cards the earlier registration stands: a second look at the first one must not refuse both.
-            or_(
-                _R.created_at < registration.created_at,
-                and_(_R.created_at == registration.created_at, _R.id < registration.id),
-            ),
-        )
-        .limit(1)
+        select(_R.id, _R.status).where(among(connection, _R.id, ids)).order_by(_R.id).with_for_update()
     )
-    return found.first() is not None
+    return {row.id: row.status for row in found}
 
 
 async def submitted(connection: AsyncConnection, region: str, after: int, most: int) -> list[int]:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.db import Database
 from backend.models import ImportRun, PkhRecord, Region, SourceRecord, table
+from backend.repositories.sets import among
 
 RECORDS, PKH, REGIONS, RUNS = map(table, (SourceRecord, PkhRecord, Region, ImportRun))
 _S = RECORDS.c
@@ -42,11 +43,11 @@ async def known(connection: AsyncConnection, kind: str, keys: Collection[Any]) -
         return {}
     if kind == "pkh":
         found = await connection.execute(
-            select(PKH.c.nik_hash, PKH.c.digest, PKH.c.run_id).where(PKH.c.nik_hash.in_(keys))
+            select(PKH.c.nik_hash, PKH.c.digest, PKH.c.run_id).where(among(connection, PKH.c.nik_hash, keys))
         )
     else:
         found = await connection.execute(
-            select(_S.nik_hash, _S.digest, _S.run_id).where(_S.owner == kind, _S.nik_hash.in_(keys))
+            select(_S.nik_hash, _S.digest, _S.run_id).where(_S.owner == kind, among(connection, _S.nik_hash, keys))
         )
     return {bytes(row[0]): Known(None if row[1] is None else bytes(row[1]), row[2]) for row in found}
 
@@ -80,10 +81,12 @@ async def seen_again(connection: AsyncConnection, kind: str, keys: Collection[An
     if not keys:
         return
     if kind == "pkh":
-        await connection.execute(update(PKH).where(PKH.c.nik_hash.in_(keys)).values(run_id=run_id))
+        await connection.execute(update(PKH).where(among(connection, PKH.c.nik_hash, keys)).values(run_id=run_id))
     else:
         await connection.execute(
-            update(RECORDS).where(_S.owner == kind, _S.nik_hash.in_(keys)).values(run_id=run_id, expires_at=None)
+            update(RECORDS)
+            .where(_S.owner == kind, among(connection, _S.nik_hash, keys))
+            .values(run_id=run_id, expires_at=None)
         )
 
 
@@ -128,7 +131,7 @@ async def held(
     hold. An answer belongs to the consent that it was given for: the caller looks at it."""
     found = await connection.execute(
         select(_S.owner, _S.nik_hash, _S.data, _S.as_of, _S.stored_at, _S.consent_reference).where(
-            _S.nik_hash.in_(keys),
+            among(connection, _S.nik_hash, keys),
             or_(
                 and_(_S.owner.in_(imported), _S.expires_at.is_(None)),
                 and_(_S.owner.in_(asked), _S.expires_at > now),
@@ -149,9 +152,12 @@ async def forget_expired(connection: AsyncConnection, now: datetime) -> None:
     await connection.execute(delete(RECORDS).where(_S.expires_at <= now))
 
 
-async def forget(connection: AsyncConnection, nik_hash: bytes) -> None:
-    """Everything that owners said about this NIK."""
-    await connection.execute(delete(RECORDS).where(_S.nik_hash == nik_hash))
+async def forget_kept(connection: AsyncConnection, keys: Collection[bytes]) -> None:
+    """Answers about these NIKs that were kept for a while; what files brought stays."""
+    if keys:
+        await connection.execute(
+            delete(RECORDS).where(among(connection, _S.nik_hash, keys), _S.expires_at.is_not(None))
+        )
 
 
 async def imported_owners(connection: AsyncConnection, owners: Iterable[str]) -> set[str]:

@@ -1,46 +1,45 @@
 """The selection: the sources are asked with the person's consent, the rules judge, the decision is told.
 
 Nothing is read of anybody without their consent, and nothing is decided on what is not known: a silent source makes the
-decision wait, the person is told so once, and the sources are asked again.
+decision wait, the person is told so once, and the sources are asked again. One registration is a page of one: what decides
+many and what decides one is the same.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import crypto
-from backend.domain.consents import Purpose
 from backend.domain.levels import Act, Level, may
 from backend.domain.regions import zone_of
 from backend.domain.windows import appeal_window
-from backend.gateways import ikd
 from backend.policy.evaluation import evaluate, gather
-from backend.policy.rulesets import RuleSet, RuleSets
-from backend.policy.values import SOURCE_UNAVAILABLE, Datum, DatumLike, Verdict
-from backend.repositories import decisions, inbox, jobs, people, registrations
-from backend.repositories.decisions import DecisionRow
+from backend.policy.rulesets import NoRuleSet, RuleSet, RuleSets
+from backend.policy.values import SOURCE_UNAVAILABLE, Datum, DatumLike, Verdict, plain
+from backend.repositories import decisions, jobs, registrations, selection_cases, source_records
+from backend.repositories.decisions import DecisionRow, NewDecision
 from backend.repositories.jobs import JobRow
-from backend.repositories.people import ConsentRow, PersonRow
-from backend.repositories.registrations import DECIDED, SUBMITTED, RegistrationRow
+from backend.repositories.registrations import DECIDED, SUBMITTED
+from backend.repositories.selection_cases import Case
 from backend.services.clock import local_day
 from backend.services.filing import selection_job
+from backend.services.sources import DUKCAPIL, IKD, Known, Question
 from backend.services.work import Finished, TryLater, Work
-from backend.tracing import current_trace
-from bot.events import Notice, to_json
+from bot.events import Notice
+
+log = structlog.get_logger(__name__)
 
 ASK_AGAIN_AFTER = timedelta(seconds=60)
-AT_ONCE = 8
-PAGE = 200
 
 NoticeTo = tuple[int, str, Notice]
 """(conversation id, unique id, notice) as the job worker stores them."""
+Also = Callable[[AsyncConnection, Sequence["Selected"]], Awaitable[None]]
+"""Writes what belongs to a page, in the transaction that stores its decisions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +58,17 @@ class Selected:
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
-    """What we know ourselves about a registration on the day of its selection."""
+class _Judged:
+    """A case with what was known and what the rules say."""
 
-    registration: RegistrationRow
-    person: PersonRow
-    current: DecisionRow | None
-    consent: ConsentRow | None
-    card_taken: bool
-    receives_pkh: bool
-    rule_sets: RuleSets
-    disputed: Sequence[str] = field(default=())
+    case: Case
+    inputs: Mapping[str, DatumLike]
+    known: Known
+    verdict: Verdict
+
+    @property
+    def silent(self) -> bool:
+        return self.verdict.outcome == "waiting" and any(r.code == SOURCE_UNAVAILABLE for r in self.verdict.reasons)
 
 
 async def run_selection(work: Work, job: JobRow, now: datetime) -> Finished:
@@ -99,129 +98,167 @@ async def run_selection(work: Work, job: JobRow, now: datetime) -> Finished:
 
 
 async def select_one(work: Work, registration_id: int, now: datetime, *, replaces: int | None = None) -> Selected:
-    """Decide one registration. `replaces`: the decision that this one is to replace; otherwise one that stands stays."""
-    case = await _case(work, registration_id)
-    if case is None:
-        return Selected("skipped")
-    standing = _standing(case, case.current, replaces)
-    if standing is not None:
-        return standing
-    rules = case.rule_sets.pick(
-        case.registration.programme.lower(),
-        case.registration.region_code,
-        local_day(now, case.registration.region_code),
+    """Decide one registration. `replaces`: the decision that this one is to replace; otherwise one that stands stays.
+
+    Raises NoRuleSet.
+    """
+    [selected] = await select_page(
+        work, [registration_id], now, replaces={} if replaces is None else {registration_id: replaces}, lenient=False
     )
-    inputs = await _inputs(work, case, rules, now)
-    verdict = evaluate(rules, inputs, region=case.registration.region_code, disputed=case.disputed)
-    return await _decide(work, case, verdict, inputs, replaces, now)
+    return selected
 
 
-async def _case(work: Work, registration_id: int) -> _Case | None:
+async def select_page(
+    work: Work,
+    registration_ids: Sequence[int],
+    now: datetime,
+    *,
+    replaces: Mapping[int, int] | None = None,
+    run_id: int | None = None,
+    also: Also | None = None,
+    lenient: bool = True,
+) -> list[Selected]:
+    """Decide these registrations together, each by itself; what came of each, in their order.
+
+    `replaces`: by registration, the decision that the new one is to replace. `run_id` marks the decisions; `also` writes
+    into their transaction. A region without rules is skipped and logged, or with `lenient=False` raises NoRuleSet.
+    """
+    replaced = replaces or {}
     async with work.database.read() as connection:
-        registration = (await registrations.by_ids(connection, [registration_id])).get(registration_id)
-        if registration is None or registration.status not in {SUBMITTED, DECIDED}:
-            return None
-        person_id = registration.person_id
-        person = (await people.by_ids(connection, [person_id]))[person_id]
-        consents = await people.newest_consents(connection, [person_id])
-        return _Case(
-            registration=registration,
-            person=person,
-            current=(await decisions.current_of(connection, [registration_id])).get(registration_id),
-            consent=next((c for c in consents if c.purpose == Purpose.DATA_ACCESS and c.granted), None),
-            card_taken=person.kk_hash is not None
-            and await registrations.family_card_taken(connection, registration, person.kk_hash),
-            receives_pkh=bool(await people.pkh_data(connection, [person_id])),
-            rule_sets=await work.rulebook.current(connection),
-            disputed=await decisions.disputed_of(connection, person_id),
-        )
+        cases = await selection_cases.load(connection, registration_ids)
+        rule_sets = await work.rulebook.current(connection)
+    open_cases = [case for case in cases if _standing(case, case.current, replaced) is None]
+    judged = await _judge_all(work, open_cases, rule_sets, replaced, now, lenient=lenient)
+    found = {case.registration_id: standing for case in cases if (standing := _standing(case, case.current, replaced))}
+    skipped = Selected("skipped")
+    if not judged and also is None:
+        return [found.get(registration_id, skipped) for registration_id in registration_ids]
+    async with work.database.write() as connection:
+        found |= await _store(connection, judged, replaced, run_id, now)
+        result = [found.get(registration_id, skipped) for registration_id in registration_ids]
+        if also is not None:
+            await also(connection, result)
+    return result
 
 
-def _standing(case: _Case, current: DecisionRow | None, replaces: int | None) -> Selected | None:
+def _standing(case: Case, current: DecisionRow | None, replaces: Mapping[int, int]) -> Selected | None:
     """The decision that stands, told again (its notice is unique), unless it is to be replaced or still waits."""
-    if current is None or current.outcome == "waiting" or current.id == replaces:
+    if current is None or current.outcome == "waiting" or current.id == replaces.get(case.registration_id):
         return None
     return Selected(current.outcome, current.id, current.person_id, _notices(case, current.id))
 
 
-def _notices(case: _Case, decision_id: int) -> Sequence[NoticeTo]:
-    chat = case.registration.conversation_id
-    if chat is None or not case.person.notifications:
+def _notices(case: Case, decision_id: int) -> Sequence[NoticeTo]:
+    if case.conversation_id is None or not case.notifications:
         return ()
-    return ((chat, f"decision:{decision_id}", Notice("decision", {"decision_id": decision_id}, case.person.id)),)
+    notice = Notice("decision", {"decision_id": decision_id}, case.person_id)
+    return ((case.conversation_id, f"decision:{decision_id}", notice),)
 
 
 # --- what is known ---------------------------------------------------------------------------------------------------
 
 
-async def _inputs(work: Work, case: _Case, rules: RuleSet, now: datetime) -> Mapping[str, DatumLike]:
-    today = local_day(now, case.registration.region_code)
-    level = Level(case.person.level)
+async def _judge_all(
+    work: Work, cases: Sequence[Case], rule_sets: RuleSets, replaces: Mapping[int, int], now: datetime, *, lenient: bool
+) -> list[_Judged]:
+    ruled: list[tuple[Case, RuleSet]] = []
+    for case in cases:
+        try:
+            day = local_day(now, case.region_code)
+            ruled.append((case, rule_sets.pick(case.programme.lower(), case.region_code, day)))
+        except NoRuleSet as error:
+            if not lenient:
+                raise
+            log.error("no_rule_set", registration=case.registration_id, cause=str(error))
+    asking = [(case, question) for case, _ in ruled if (question := _question(case, replaces, now)) is not None]
+    answers = await work.sources.ask([question for _, question in asking], now)
+    known = {case.registration_id: found for (case, _), found in zip(asking, answers, strict=True)}
+    return [_judge(case, rules, known.get(case.registration_id), now) for case, rules in ruled]
 
-    def own(value: bool | str, owner: str = "perlinsos") -> Datum:
-        return Datum(value, owner, today)
 
-    known: dict[str, DatumLike] = {
-        "consent_data_access": own(case.consent is not None),
-        "verification_level": own(level.value),
+def _question(case: Case, replaces: Mapping[int, int], now: datetime) -> Question | None:
+    """What to ask the sources about somebody; None without consent or proof of who they are."""
+    if case.consent_id is None or case.consented_at is None or case.nik is None:
+        return None
+    if not may(Level(case.level), Act.BE_SELECTED):
+        return None
+    transaction = crypto.ring().index("transaction", f"selection:{case.registration_id}:{now.isoformat()}").hex()[:32]
+    return Question(
+        nik=case.nik,
+        nik_hash=bytes(case.nik_hash),
+        kk=case.kk or "",
+        region_code=case.region_code,
+        consent_reference=f"consent-{case.consent_id}",
+        consented_at=case.consented_at,
+        transaction_id=transaction,
+        anew=case.registration_id in replaces,
+    )
+
+
+def _judge(case: Case, rules: RuleSet, known: Known | None, now: datetime) -> _Judged:
+    today = local_day(now, case.region_code)
+
+    def own(value: bool | str) -> Datum:
+        return Datum(value, "perlinsos", today)
+
+    ours: dict[str, DatumLike] = {
+        "consent_data_access": own(case.consent_id is not None),
+        "verification_level": own(Level(case.level).value),
         # A NIK is one person here, so it cannot be registered by another; the rule speaks of other registers.
         "nik_registered_by_other": own(False),
         "kk_registered_by_other": own(case.card_taken),
         "pkh_recipient": own(case.receives_pkh),
     }
-    if case.consent is None or not may(level, Act.BE_SELECTED) or case.person.nik is None:
-        return {name: datum for name, datum in known.items() if name in rules.data}
-    asked = crypto.ring().index("transaction", f"selection:{case.registration.id}:{now.isoformat()}").hex()[:32]
-    active, answers = await asyncio.gather(
-        _nik_active(work, case.person, case.consent, asked),
-        work.sources.ask(case.person.nik, f"consent-{case.consent.id}", asked),
-    )
-    if active is not None:
-        known["nik_active"] = own(active, "ikd")
-    found = gather(rules, answers.data, answers.unavailable, today)
-    return {**found, **{name: datum for name, datum in known.items() if name in rules.data}}
-
-
-async def _nik_active(work: Work, person: PersonRow, consent: ConsentRow, asked: str) -> bool | None:
-    """Whether the NIK is active in the population register; None when IKD does not answer now."""
-    try:
-        record = await work.ikd.look_up(person.nik or "", person.kk or "", consent.at, asked)
-    except (ikd.NikInactive, ikd.NikUnknown):
-        return False
-    except ikd.IkdError:
-        return None
-    # A family card changes with a move or a divorce; the NIK was active when its owner's face matched.
-    return record.nik_active if record.belongs else True
+    inputs = {name: datum for name, datum in ours.items() if name in rules.data}
+    if known is not None:
+        silent = [IKD if owner == DUKCAPIL else owner for owner in known.unavailable]
+        inputs = {**gather(rules, known.data, silent, today), **inputs}
+    verdict = evaluate(rules, inputs, region=case.region_code, disputed=case.disputed)
+    return _Judged(case, inputs, known or Known(), verdict)
 
 
 # --- deciding --------------------------------------------------------------------------------------------------------
 
 
-async def _decide(
-    work: Work,
-    case: _Case,
-    verdict: Verdict,
-    inputs: Mapping[str, DatumLike],
-    replaces: int | None,
+async def _store(
+    connection: AsyncConnection,
+    judged: Sequence[_Judged],
+    replaces: Mapping[int, int],
+    run_id: int | None,
     now: datetime,
-) -> Selected:
-    silent = verdict.outcome == "waiting" and any(r.code == SOURCE_UNAVAILABLE for r in verdict.reasons)
-    async with work.database.write() as connection:
-        held = await registrations.by_ids(connection, [case.registration.id], lock=True)
-        current = (await decisions.current_of(connection, [case.registration.id])).get(case.registration.id)
-        status = held[case.registration.id].status
-        if status not in {SUBMITTED, DECIDED}:
-            return Selected("skipped")
-        standing = _standing(case, current, replaces)
-        if standing is not None:
-            return standing
-        if current is not None and verdict.outcome == "waiting" and _same(current, verdict):
-            return Selected("waiting", current.id, case.person.id, _notices(case, current.id), silent=silent)
-        values = _row(case, verdict, inputs, replaces, now)
-        decision_id = await decisions.add(connection, values)
-        if verdict.outcome != "waiting":
-            await registrations.set_status(connection, [case.registration.id], DECIDED, now)
-    return Selected(verdict.outcome, decision_id, case.person.id, _notices(case, decision_id), new=True, silent=silent)
+) -> dict[int, Selected]:
+    """Write the decisions that are still to be made, and what came of each registration."""
+    ids = [one.case.registration_id for one in judged]
+    statuses = await registrations.hold(connection, ids)
+    current = await decisions.current_of(connection, ids)
+    found: dict[int, Selected] = {}
+    new: list[_Judged] = []
+    for one in judged:
+        case, old = one.case, current.get(one.case.registration_id)
+        standing = _standing(case, old, replaces)
+        if statuses.get(case.registration_id) not in {SUBMITTED, DECIDED}:
+            found[case.registration_id] = Selected("skipped")
+        elif standing is not None:
+            found[case.registration_id] = standing
+        elif old is not None and one.verdict.outcome == "waiting" and _same(old, one.verdict):
+            notices = _notices(case, old.id)
+            found[case.registration_id] = Selected("waiting", old.id, case.person_id, notices, silent=one.silent)
+        else:
+            new.append(one)
+    rows = [_row(one, replaces.get(one.case.registration_id), now) for one in new]
+    replaced = [row.registration_id for row in rows if row.registration_id in current]
+    added = await decisions.add_many(connection, rows, replaced, run_id, now)
+    for one, decision_id in zip(new, added, strict=True):
+        case, outcome = one.case, one.verdict.outcome
+        found[case.registration_id] = Selected(
+            outcome, decision_id, case.person_id, _notices(case, decision_id), new=True, silent=one.silent
+        )
+    final = [one for one in new if one.verdict.outcome != "waiting"]
+    await registrations.set_status(connection, [one.case.registration_id for one in final], DECIDED, now)
+    # What was kept while somebody was silent has served.
+    kept = [bytes(one.case.nik_hash) for one in final if any(o["from"] == "kept" for o in one.known.origins.values())]
+    await source_records.forget_kept(connection, kept)
+    return found
 
 
 def _same(current: DecisionRow, verdict: Verdict) -> bool:
@@ -230,76 +267,26 @@ def _same(current: DecisionRow, verdict: Verdict) -> bool:
     return current.outcome == verdict.outcome and told == [(r.code, r.owner) for r in verdict.reasons]
 
 
-def _row(
-    case: _Case, verdict: Verdict, inputs: Mapping[str, DatumLike], replaces: int | None, now: datetime
-) -> dict[str, Any]:
+def _row(one: _Judged, replaces: int | None, now: datetime) -> NewDecision:
+    case, verdict = one.case, one.verdict
     final = verdict.outcome != "waiting"
-    return {
-        "registration_id": case.registration.id,
-        "person_id": case.person.id,
-        "previous_id": replaces,
-        "outcome": verdict.outcome,
-        "rule_set": verdict.rule_set.id,
-        "rule_set_version": verdict.rule_set.version,
-        "codes": ",".join(reason.code for reason in verdict.reasons)[:300],
-        "inputs": {
-            "region": case.registration.region_code,
+    return NewDecision(
+        registration_id=case.registration_id,
+        person_id=case.person_id,
+        previous_id=replaces,
+        outcome=verdict.outcome,
+        rule_set=verdict.rule_set.id,
+        rule_set_version=verdict.rule_set.version,
+        codes=",".join(reason.code for reason in verdict.reasons)[:300],
+        inputs={
+            "region": case.region_code,
             "digest": verdict.rule_set.digest,
             "disputed": list(case.disputed),
-            "data": {name: _plain(datum) for name, datum in inputs.items()},
+            "data": {name: plain(datum) for name, datum in one.inputs.items()},
             "results": dict(verdict.results),
+            "asked_at": now.isoformat(),
+            "origins": one.known.origins,
         },
-        "reasons": [reason.to_json() for reason in verdict.reasons],
-        "decided_at": now,
-        "appeal_until": appeal_window(now, zone_of(case.registration.region_code)).closes if final else None,
-    }
-
-
-def _plain(datum: DatumLike) -> dict[str, Any]:
-    value = datum.value
-    kept = value if value is None or isinstance(value, bool | int | float | str) else tuple(value)
-    return Datum(kept, datum.owner, datum.as_of).to_json()
-
-
-# --- many ------------------------------------------------------------------------------------------------------------
-
-
-async def enqueue_selection(connection: AsyncConnection, region: str, now: datetime) -> list[int]:
-    """Queue the selection of every registration that waits for it, in a region ("" is everywhere); the jobs' ids."""
-    waiting = await registrations.submitted(connection, region, 0, most=1_000_000)
-    return await jobs.add(connection, [selection_job(row_id) for row_id in waiting], now)
-
-
-async def select_many(
-    work: Work, region: str, now: datetime, progress: Callable[[int], None] | None = None
-) -> tuple[Counter[str], list[int]]:
-    """Decide every registration that waits for it, here and now; how many came to each outcome, and the chats to ring.
-
-    `progress` hears how many more were decided, a page at a time.
-    """
-    counts: Counter[str] = Counter()
-    chats: list[int] = []
-    gate = asyncio.Semaphore(AT_ONCE)
-
-    async def one(registration_id: int) -> Selected:
-        async with gate:
-            return await select_one(work, registration_id, now)
-
-    after = 0
-    while True:
-        async with work.database.read() as connection:
-            page = await registrations.submitted(connection, region, after, PAGE)
-        if not page:
-            return counts, chats
-        after = page[-1]
-        results = await asyncio.gather(*(one(registration_id) for registration_id in page))
-        counts.update(selected.outcome for selected in results)
-        rows = [
-            inbox.Arrival(chat, "notice", notice_id, to_json(notice), trace=current_trace())
-            for selected in results
-            for chat, notice_id, notice in selected.notices
-        ]
-        async with work.database.write() as connection:
-            chats.extend(await inbox.insert_events(connection, work.database, rows, now))
-        if progress is not None:
-            progress(len(page))
+        reasons=[reason.to_json() for reason in verdict.reasons],
+        appeal_until=appeal_window(now, zone_of(case.region_code)).closes if final else None,
+    )

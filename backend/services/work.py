@@ -14,9 +14,9 @@ from backend.db import Database
 from backend.gateways.faces import FacePool
 from backend.gateways.ikd import IkdError, IkdGateway, RateLimited
 from backend.gateways.photo_store import PhotoStore
-from backend.gateways.sources import SourcesGateway
 from backend.repositories.jobs import JobRow
 from backend.services.rulebook import Rulebook
+from backend.services.sources import Sources
 from bot.events import Notice, PhotoRef
 
 Write = Callable[[AsyncConnection], Awaitable[Sequence[int]]]
@@ -69,7 +69,7 @@ class Work:
 
     database: Database
     ikd: IkdGateway
-    sources: SourcesGateway
+    sources: Sources
     faces: FacePool
     photos: PhotoStore
     sources_of_photos: Mapping[str, PhotoSource]

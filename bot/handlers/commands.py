@@ -11,12 +11,12 @@ from backend.db import Database
 from backend.gateways.faces import FacePool
 from backend.gateways.ikd import IkdGateway
 from backend.gateways.photo_store import PhotoStore
-from backend.gateways.sources import SourcesGateway
 from backend.policy.loading import load_baseline
 from backend.repositories.jobs import JobRow
-from backend.services import appeals, filing, identity, photos, privacy, records, selection
+from backend.services import appeals, filing, identity, photos, privacy, records, selection, selection_runs
 from backend.services.records import RecordFunction, RecordItem, Terms
 from backend.services.rulebook import Rulebook
+from backend.services.sources import Sources
 from backend.services.work import Finished, JobFunction, PhotoGone, TryLater, Work
 from bot.events import PhotoRef
 from bot.handlers.channel import Channel, FetchError
@@ -44,6 +44,8 @@ JOBS: Mapping[str, JobFunction] = {
     "photo.erase_faces": photos.erase_faces,
     "face.verify": identity.verify_face,
     "selection.run": selection.run_selection,
+    "selection.page": selection_runs.run_page,
+    "selection.tell": selection_runs.tell,
     "person.erase": privacy.erase,
 }
 
@@ -64,7 +66,7 @@ class Executors:
         *,
         database: Database,
         ikd: IkdGateway,
-        sources: SourcesGateway,
+        sources: Sources,
         faces: FacePool,
         photos: PhotoStore,
         channels: Mapping[str, Channel],

@@ -20,6 +20,8 @@ MATRIX = {
     "list_decisions": "admin reviewer reader portal",
     "read_decision": "admin reviewer reader portal",
     "run_selection": "admin",
+    "list_selections": "admin reviewer reader",
+    "read_selection": "admin reviewer reader",
     "list_appeals": "admin reviewer reader portal",
     "create_appeal": "admin portal",
     "read_appeal": "admin reviewer reader portal",

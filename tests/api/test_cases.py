@@ -263,10 +263,16 @@ async def test_the_selection_is_started_for_a_region(api: Api, world: World, dat
         await connection.execute(table(Registration).update().values(status="submitted"))
     admin = await api.call("admin")
     started = await admin.post("/selections", json={"region": "35.10"})
-    assert (started.status_code, started.json()) == (202, {"queued": 2, "region": "35.10"})
+    told = started.json()
+    assert (started.status_code, told["total"], told["region"], told["status"]) == (202, 2, "35.10", "running")
     assert len(api.bus.waiting("jobs")) == 2
+    assert (await admin.post("/selections", json={"region": "35.10"})).json() == told
+    assert (await admin.get(f"/selections/{told['id']}")).json() == told
     in_balikpapan = await api.call("admin", "64.71")
-    assert (await in_balikpapan.post("/selections", json={})).json() == {"queued": 1, "region": "64.71"}
+    there = (await in_balikpapan.post("/selections", json={})).json()
+    assert (there["total"], there["region"]) == (1, "64.71")
+    assert (await in_balikpapan.get(f"/selections/{told['id']}")).status_code == 404
+    assert [one["id"] for one in (await in_balikpapan.get("/selections")).json()["items"]] == [there["id"]]
     assert (await in_balikpapan.post("/selections", json={"region": "35"})).status_code == 403
 
 

@@ -26,6 +26,7 @@ from backend.repositories.people import Identity
 from backend.sandbox.residents import Resident
 from backend.services.facts import FactsLoader, Subject
 from backend.services.records import RecordItem
+from backend.services.sources import Sources
 from backend.services.work import Finished
 from bot.events import PhotoRef
 from bot.facts import Facts
@@ -204,10 +205,11 @@ async def desk(database: Database, sandbox: str, faces: FacePool, http: HttpClie
     store = PhotoStore("memory:", ring.seal, ring.open)
     channel = SimulatorChannel(store, MemoryBus())
     codes = random.Random(11)
+    ikd = IkdGateway(f"{sandbox}/ikd", http, timeout=5)
     executors = Executors(
         database=database,
-        ikd=IkdGateway(f"{sandbox}/ikd", http, timeout=5),
-        sources=SourcesGateway(f"{sandbox}/sources", http, timeout=2, backoff=(0.01,)),
+        ikd=ikd,
+        sources=Sources(database, SourcesGateway(f"{sandbox}/sources", http, timeout=2, backoff=(0.01,)), ikd),
         faces=faces,
         photos=store,
         channels={"simulator": channel},

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from backend.commands.bench_selection import nik
 from backend.db import Database
 from backend.migrate import migrate
 from backend.models import AuditEvent, ImportRun, PkhRecord, SourceRecord, table
@@ -24,7 +25,7 @@ from backend.services import imports
 from backend.services.import_reading import BadFile
 from backend.services.imports import Counts, ImportRefused, import_file, try_out
 from tests.command_line import Runner
-from tests.import_files import dtsen, nik
+from tests.import_files import dtsen
 
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 RECORDS = table(SourceRecord)

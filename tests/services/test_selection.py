@@ -6,11 +6,10 @@ import asyncio
 
 import pytest
 
-from backend.models import Decision, Job, Registration
+from backend.models import Decision, Registration
 from backend.repositories import decisions
 from backend.sandbox.residents import Resident, load_residents
-from backend.services.filing import selection_job
-from backend.services.selection import enqueue_selection, select_many, select_one
+from backend.services.selection import select_one
 from backend.services.work import TryLater
 from tests.services.conftest import Desk
 
@@ -129,23 +128,6 @@ async def test_whoever_wants_no_messages_gets_none(desk: Desk) -> None:
     answers = desk.registration(person_id, notify="none")
     [job] = await desk.record("registration.file", chat, person_id, **answers)
     assert (await desk.run(job)).notices == ()
-
-
-async def test_all_that_wait_are_selected_at_once_in_a_region(desk: Desk) -> None:
-    chats = [await desk.chat() for _ in range(3)]
-    for resident, chat in zip((SITI, BAMBANG, NURHAYATI), chats, strict=True):
-        await desk.registered(resident, chat)
-    counts, rung = await select_many(desk.executors.work, "35.10", desk.now)
-    assert counts == {"eligible": 1, "not_eligible": 1}
-    assert sorted(rung) == chats[:2]
-    [event] = await desk.notices(chats[0])
-    assert list(event["data"]) == ["decision_id"]
-    assert (await select_many(desk.executors.work, "35.10", desk.now))[0] == {}
-    async with desk.database.write() as connection:
-        queued = await enqueue_selection(connection, "", desk.now)
-    assert len(queued) == 1
-    assert (await desk.run(queued[0])).outcome == "not_eligible"
-    assert {row.kind for row in await desk.rows(Job)} == {selection_job(1).kind}
 
 
 async def test_selections_at_the_same_moment_decide_once(desk: Desk) -> None:
