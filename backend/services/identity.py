@@ -14,7 +14,7 @@ from backend.domain.levels import Level, higher
 from backend.gateways import ikd
 from backend.gateways.ikd import FaceMatch, IkdError
 from backend.gateways.photo_store import PhotoMissing, PhotoStoreError
-from backend.repositories import audit, jobs, people, photos, regions, registrations, tickets
+from backend.repositories import audit, jobs, people, photos, registrations, tickets
 from backend.repositories.jobs import JobRow
 from backend.repositories.people import Identity
 from backend.services.filing import HELD_FOR, selection_job
@@ -31,7 +31,7 @@ _OUTCOMES_OF_THEIR_OWN = frozenset({"not_turned", "same_photo", "other_person"})
 
 
 async def look_up(work: Work, job: JobRow, now: datetime) -> Finished:
-    """`ikd.look_up` {nik, kk, consent_at} -> found {name, sex, birth_date, region_code, region_name, ikd} | not_together |
+    """`ikd.look_up` {nik, kk, consent_at} -> found {name, sex, birth_date, region_code, ikd} | not_together |
     inactive_nik. Everything that is not a living pair of NIK and KK is `not_together`."""
     data = job.data
     try:
@@ -48,14 +48,11 @@ async def look_up(work: Work, job: JobRow, now: datetime) -> Finished:
         return Finished("not_together")
     if not record.nik_active:
         return Finished("inactive_nik")
-    async with work.database.read() as connection:
-        region_name = await regions.name_of(connection, record.region_code)
     found = {
         "name": record.name,
         "sex": record.sex,
         "birth_date": record.birth_date.isoformat(),
         "region_code": record.region_code,
-        "region_name": region_name,
         "ikd": record.ikd,
     }
     return Finished("found", found)

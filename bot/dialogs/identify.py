@@ -188,7 +188,7 @@ def _confirm(scene: Scene) -> Entered:
 def _place(scene: Scene) -> Say:
     person = scene.get("person")
     code = person["region_code"]
-    name = person.get("region_name") or name_of(code, scene.facts.regions)
+    name = name_of(code, scene.facts.regions)
     return Say("identify.place_district" if level_of(code) == "district" else "identify.place_other", {"name": name})
 
 

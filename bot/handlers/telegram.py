@@ -156,9 +156,10 @@ class TelegramChannel:
         return Sent(str(sent["message_id"]))
 
     async def _delete(self, message: Outgoing) -> Sent:
+        parameters = {"chat_id": int(message.address), "message_id": int(message.delete_ref)}
         try:
             with self._errors(message.address):
-                await self._bot.delete_message(int(message.address), int(message.delete_ref))
+                await self._transport.call(f"{self._bot.base_url}/deleteMessage", parameters)
         except SendError as error:
             if not error.cause.startswith("Message "):  # "… to delete not found", "… can't be deleted": too old or gone
                 raise

@@ -43,7 +43,6 @@ SITI_FOUND: dict[str, Any] = {
     "sex": "female",
     "birth_date": "1987-03-05",
     "region_code": "35.10.16",
-    "region_name": "Banyuwangi",
     "ikd": "active",
 }
 ANDI_FOUND: dict[str, Any] = {
@@ -51,7 +50,6 @@ ANDI_FOUND: dict[str, Any] = {
     "sex": "male",
     "birth_date": "1985-02-10",
     "region_code": "64.71.03",
-    "region_name": "Balikpapan Utara",
     "ikd": "inactive",
 }
 

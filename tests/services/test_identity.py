@@ -27,7 +27,7 @@ def typed(resident: Resident) -> dict[str, Any]:
     one = identity_of(resident)
     return {
         "nik": one.nik, "kk": one.kk, "name": one.name, "sex": one.sex, "birth_date": one.birth_date,
-        "region_code": one.region_code, "region_name": "Banyuwangi",
+        "region_code": one.region_code,
     }  # fmt: skip
 
 
@@ -39,7 +39,7 @@ async def test_a_pair_that_belongs_together_is_found(desk: Desk) -> None:
     assert finished.outcome == "found"
     assert finished.data == {
         "name": "Siti Aminah", "sex": "female", "birth_date": "1987-03-05", "region_code": "35.10.16",
-        "region_name": "Banyuwangi", "ikd": "active",
+        "ikd": "active",
     }  # fmt: skip
 
 
