@@ -7,11 +7,13 @@ the session; `Command` becomes a job in that transaction and comes back later as
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from backend.domain.values import value
 
-@dataclass(frozen=True, slots=True)
+
+@value
 class Say:
     """One text of the catalogue. A parameter may itself be a `Say` or a list of them: it is rendered first."""
 
@@ -19,7 +21,7 @@ class Say:
     params: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Option:
     """One choice of a question. `id` travels in the button and is what the dialog gets; `say` is what people read."""
 
@@ -27,7 +29,7 @@ class Option:
     say: Say
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reply:
     """The one message that a turn sends: parts separated by a blank line, the options of its last question.
 
@@ -41,7 +43,7 @@ class Reply:
     sex: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Record:
     """Rows to write in the turn's own transaction, for example a consent or a registration. `kind` names the executor."""
 
@@ -49,7 +51,7 @@ class Record:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Command:
     """Slow or outside work. `token` ties the outcome to the step that waits for it; the engine sets it.
 

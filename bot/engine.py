@@ -8,10 +8,10 @@ later. After goflow's `flows/engine/session.go`: a reply, a timeout and a call's
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from backend.domain.values import evolve, value
 from bot import events as ev
 from bot.answers import CANCEL, carries_id_number, many_digits, read_answer
 from bot.dialogs import DIALOGS, ENDINGS, INTENTS, MENU, NOTICES, OUT_OF_SCOPE, SMALL_TALK
@@ -19,13 +19,12 @@ from bot.effects import Command, Record, Reply, Say
 from bot.facts import Facts
 from bot.prompts import Ask, Call, Next, Retry, Wait, read_payload
 from bot.session import Frame, Session
-from bot.values import evolve
 from bot.walk import OFFER_HUMAN_AFTER, Walk
 
 STALE_AFTER = timedelta(hours=24)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Turn:
     """What one event led to. `forget_message`: the citizen's message carries an NIK and should vanish from the chat."""
 

@@ -7,11 +7,13 @@ anything is done with it, so a crash between the webhook and the turn loses noth
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, field, fields
 from typing import Any
 
+from backend.domain.values import value
 
-@dataclass(frozen=True, slots=True)
+
+@value
 class Understanding:
     """What the classifier made of a free text. `intent` is `nlu_fallback` when the bot should ask back, not act."""
 
@@ -20,14 +22,14 @@ class Understanding:
     ranking: tuple[tuple[str, float], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Started:
     """The citizen opened the chat (Telegram's /start, the simulator's first view). `payload` is a deep-link code."""
 
     payload: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Text:
     """Words typed or spoken into the keyboard.
 
@@ -42,7 +44,7 @@ class Text:
     command: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Choice:
     """A tapped button. `payload` is what the button carried: `<question>:<option>` (see `prompts.option_payload`)."""
 
@@ -50,7 +52,7 @@ class Choice:
     title: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PhotoRef:
     """Where the channel keeps a photo until it is fetched. Never the bytes, never a link that carries a token."""
 
@@ -59,7 +61,7 @@ class PhotoRef:
     size: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Photos:
     """One or more photos. `group` is the provider's album id; members of one album may come as separate messages."""
 
@@ -68,20 +70,20 @@ class Photos:
     group: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Location:
     latitude: float
     longitude: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Unsupported:
     """Something the bot cannot read. `kind`: video, voice, audio, document, sticker, contact, poll, file_too_large…"""
 
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class JobFinished:
     """The outcome of a command that this conversation asked for. `token` is the command's own: a late one is known by it.
 
@@ -95,7 +97,7 @@ class JobFinished:
     person_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Notice:
     """Something that happened elsewhere and concerns this citizen: a decision, an appeal's outcome, an officer's words."""
 
@@ -104,14 +106,14 @@ class Notice:
     person_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Timeout:
     """A timer that the session set has run out. `name` says which."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reachability:
     """The citizen blocked the bot or opened it again (Telegram's my_chat_member, WhatsApp's opt-out error)."""
 

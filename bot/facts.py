@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime
 from typing import Any
 
+from backend.domain.values import value
 
-@dataclass(frozen=True, slots=True)
+
+@value
 class PersonFacts:
     """`sex` is `male` or `female`; `level` a name of `backend.domain.levels`; `known_pkh` what an import knows of them."""
 
@@ -23,7 +25,7 @@ class PersonFacts:
     known_pkh: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RegistrationFacts:
     """`status`: `waiting_identity`, `submitted`, `decided`, `withdrawn`."""
 
@@ -33,7 +35,7 @@ class RegistrationFacts:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReasonFacts:
     """One reason of a decision as the person is told it; `params` are what `reasons.<code>.*` texts take."""
 
@@ -44,7 +46,7 @@ class ReasonFacts:
     evidence: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DecisionFacts:
     """`outcome`: `eligible`, `not_eligible`, `waiting`. `appeal_until` is the last day on which an appeal is taken."""
 
@@ -56,14 +58,14 @@ class DecisionFacts:
     told: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AppealStep:
     at: datetime
     status: str
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AppealFacts:
     """`status`: `received`, `in_review`, `need_more`, `decided`, `withdrawn`; `outcome` once decided."""
 
@@ -77,14 +79,14 @@ class AppealFacts:
     decision_id: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TicketFacts:
     number: str
     kind: str
     place: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Facts:
     """`code` is a fresh public code for the case that this turn may open (`backend.domain.numbers`), unused so far.
 

@@ -7,17 +7,17 @@ ahead; `take(scene, value)` gets the answer and says what follows. Both are pure
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
+from backend.domain.values import evolve, value
 from bot.effects import Command, Option, Record, Say
 from bot.events import JobFinished, Photos
 from bot.facts import Facts
-from bot.values import evolve
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Scene:
     """All that a step may look at: its dialog's answers so far, the facts of the batch, the time of the turn.
 
@@ -35,7 +35,7 @@ class Scene:
         return self.answers.get(name, default)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Retry:
     """An answer that does not fit, with the sentence that says what to do. `repeat`: say the whole question again after it."""
 
@@ -46,7 +46,7 @@ class Retry:
 Parser = Callable[[str, Scene], Any]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Ask:
     """A question. What counts as an answer: an option, a photo (`photos`), or words that `parse` accepts.
 
@@ -69,7 +69,7 @@ class Ask:
     help: Say | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Wait:
     """Work that must end before the dialog goes on. `slow` is said when it takes long, `busy` when the person writes."""
 
@@ -78,7 +78,7 @@ class Wait:
     busy: Say
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Call:
     """Another dialog whose result the step takes as its value."""
 
@@ -86,7 +86,7 @@ class Call:
     answers: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Next:
     """What follows. `to` None: stay and ask again; `finished`: this dialog ends with `result`.
 
@@ -119,7 +119,7 @@ class Next:
 Entered = Ask | Wait | Call | Next
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Step:
     """`to` lists the steps that may follow: the engine holds a step to it, and the drawn dialogs come from it."""
 
@@ -128,7 +128,7 @@ class Step:
     to: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Dialog:
     """One journey. `title` completes "Mau melanjutkan …?"; `on` handles outcomes of commands that no step waits for.
 

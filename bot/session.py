@@ -7,17 +7,17 @@ conversation's row. Answers hold only JSON values (text, numbers, lists, objects
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
+from backend.domain.values import evolve, value
 from bot.effects import Option, Say
-from bot.values import evolve
 
 VERSION = 1
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Frame:
     """One open dialog.
 
@@ -38,7 +38,7 @@ class Frame:
         return evolve(self, answers={**self.answers, **values})
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Asked:
     """The open question: its number (carried by its buttons), where it was asked, and the options as they were shown."""
 
@@ -47,7 +47,7 @@ class Asked:
     options: tuple[Option, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Session:
     """`person_id` is whom this chat has proven to be, `proven_at` when; `misses` counts answers not understood in a row."""
 

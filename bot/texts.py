@@ -7,7 +7,6 @@ load; a key without a text raises, it never shows itself to a citizen.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -15,13 +14,13 @@ from zoneinfo import ZoneInfo
 from babel.core import Locale
 from babel.messages.pofile import read_po
 
+from backend.domain.values import evolve, value
 from bot import events as ev
 from bot import wording
 from bot.effects import Option, Reply, Say
 from bot.prompts import option_payload
 from bot.session import Session
 from bot.understood import Options, Phrase, Vocabulary, chosen_option, chosen_options, command_in, phrases_of, tokens
-from bot.values import evolve
 
 LOCALES = Path(__file__).resolve().parent.parent / "locales"
 ZONE = ZoneInfo("Asia/Jakarta")
@@ -53,7 +52,7 @@ class Shown(NamedTuple):
     words: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Rendered:
     """A reply in words. `text` numbers the options itself; bold is marked as `*so*`."""
 
@@ -61,7 +60,7 @@ class Rendered:
     options: tuple[Shown, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Language:
     texts: Mapping[str, str]
     wording: wording.Wording

@@ -9,13 +9,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from backend.domain.values import evolve
 from bot import events as ev
 from bot.dialogs import DIALOGS, MENU
 from bot.effects import Command, Option, Record, Reply, Say
 from bot.facts import Facts
 from bot.prompts import Ask, Call, Entered, Next, Retry, Scene, Step, Wait
 from bot.session import Asked, Frame, Session
-from bot.values import evolve
 
 SLOW_AFTER = timedelta(seconds=6)
 OFFER_HUMAN_AFTER = 3

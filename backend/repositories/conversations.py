@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,13 +10,14 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.db import Database
+from backend.domain.values import value
 from backend.models import Conversation, table
 from backend.repositories.sets import UpdateSet, among
 
 CONVERSATIONS = table(Conversation)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Locked:
     """A conversation that this transaction holds. `session` is `bot.session.to_json` or None before the first turn."""
 
@@ -32,7 +32,7 @@ class Locked:
     reachable: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Saved:
     id: int
     session: Mapping[str, Any]

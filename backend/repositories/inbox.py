@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +10,7 @@ from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.db import Database
+from backend.domain.values import value
 from backend.models import Inbox, table
 from backend.partitions import month_after, month_of
 from backend.repositories.sets import InsertSet, among
@@ -33,7 +33,7 @@ TURN_OF_THE_MONTH = timedelta(minutes=1)
 TURN_LOCK = 7_310_002
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Arrival:
     """One row to store. `event` is `bot.events.to_json`."""
 
@@ -45,7 +45,7 @@ class Arrival:
     trace: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Pending:
     """One row still to be advanced."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Column, and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.domain.values import value
 from backend.models import Conversation, Job, table
 from backend.repositories.sets import InsertSet, among
 
@@ -25,7 +25,7 @@ LEASE = timedelta(seconds=30)
 """How long a running job stays its worker's without a word from it (`hold`); then another one may take it."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class JobDraft:
     conversation_id: int | None
     kind: str
@@ -35,7 +35,7 @@ class JobDraft:
     trace: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class JobRow:
     """A job that this worker has claimed. `channel` and `person_id` are its conversation's."""
 

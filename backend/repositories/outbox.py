@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.domain.values import value
 from backend.models import Conversation, Outbox, table
 from backend.repositories.sets import InsertSet, UpdateSet, among
 
@@ -31,7 +31,7 @@ _RANK = {"queued": 0, "sending": 1, "unknown": 1, "sent": 2, "delivered": 3, "re
 _FAILED = {"failed", "undelivered", "canceled"}
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Draft:
     """A message to be sent. `keys` name its texts.
 
@@ -46,7 +46,7 @@ class Draft:
     trace: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Claimed:
     """A message that this sender has marked `sending`."""
 
@@ -62,7 +62,7 @@ class Claimed:
     trace: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Settled:
     """What came of one try. `status` `queued` with `not_before`: to be tried again; `tried` False: it never left."""
 

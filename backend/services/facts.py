@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.domain import regions as places
+from backend.domain.values import value
 from backend.domain.windows import office_open
 from backend.policy.values import Reason
 from backend.repositories import appeals, decisions, people, regions, registrations, tickets
@@ -29,7 +30,7 @@ REGIONS_KEPT = timedelta(minutes=10)
 _ZONES = (places.WIB, places.WITA, places.WIT)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Subject:
     """Whose facts are needed. `person_id`: whom the chat has proven to be, or whom the event's job has proven."""
 

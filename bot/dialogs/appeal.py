@@ -11,6 +11,7 @@ from typing import Any
 from backend.domain.appeals import answer_due
 from backend.domain.delegation import FRESH
 from backend.domain.numbers import appeal_number
+from backend.domain.values import evolve
 from bot.case import (
     ONGOING,
     appeal_of,
@@ -24,7 +25,6 @@ from bot.case import (
 )
 from bot.effects import Option, Record, Say
 from bot.prompts import Ask, Call, Dialog, Entered, Next, Scene, Step, done, go, option, quiet, switch
-from bot.values import evolve
 
 SHOWN_OF_STATEMENT = 160
 

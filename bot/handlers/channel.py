@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Protocol
 
+from backend.domain.values import value
 from bot.events import Event, PhotoRef
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Inbound:
     """One thing that a provider told us. `provider_id` is unique per channel: the same webhook twice is one row.
 
@@ -27,7 +28,7 @@ class Inbound:
     sent_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Button:
     """`payload` comes back as a `Choice`; `title` is what people read."""
 
@@ -35,7 +36,7 @@ class Button:
     title: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Outgoing:
     """One message ready to go. `text` marks bold as `*so*`, numbers its options itself and is never longer than a channel
     takes (the sender splits nothing). `kind`: `reply`, `notice`, `broadcast` or `delete` (then `delete_ref` says what).
@@ -52,7 +53,7 @@ class Outgoing:
     in_window: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Sent:
     """`provider_id` is what receipts name; `status` what the provider said at once (`sent`, `queued`…)."""
 
@@ -60,7 +61,7 @@ class Sent:
     status: str = "sent"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Receipt:
     """A provider's later word on an outgoing message, by our id where the receipt URL carried it, else by the provider's."""
 
@@ -106,7 +107,7 @@ class FetchError(Exception):
         self.gone = gone
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Limits:
     """What a channel takes: characters in a text, buttons in a message, characters in a button's title; messages a
     second over all chats and the pause between two messages to one chat, in seconds."""

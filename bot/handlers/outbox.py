@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -17,6 +16,7 @@ import structlog
 from backend import metrics
 from backend.bus import Bus
 from backend.db import Database
+from backend.domain.values import value
 from backend.grouping import Grouped
 from backend.repositories import conversations, outbox
 from backend.repositories.outbox import Claimed, Settled
@@ -38,7 +38,7 @@ PROMPT = frozenset({"reply", "delete"})
 _batch_size = metrics.BATCH_SIZE.labels("sends")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Fate:
     """A message and what came of trying to send it."""
 

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend import metrics
 from backend.bus import Bus
 from backend.db import Database
+from backend.domain.values import evolve, value
 from backend.repositories import conversations, inbox, jobs, outbox
 from backend.services.facts import Subject
 from backend.services.records import RecordItem
@@ -29,7 +30,6 @@ from bot.engine import advance
 from bot.facts import Facts
 from bot.session import Session
 from bot.texts import Catalogue
-from bot.values import evolve
 from nlu.understanding import Understands
 
 log = structlog.get_logger(__name__)
@@ -65,7 +65,7 @@ class SendsAtOnce(Protocol):
     def take_over(self, claimed: Sequence[outbox.Claimed]) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Happening:
     """One event to advance with: one inbox row, several that belong together (an album), or none (a timer)."""
 
