@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -35,7 +35,27 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-SYSTEM_RANDOM = random.SystemRandom()
+CHANCE_AT_ONCE = 4096
+"""Bytes asked of the system at once: every turn carries a fresh code, and a system call a character would show."""
+
+
+class Chance:
+    """The system's randomness, drawn beforehand."""
+
+    def __init__(self) -> None:
+        self._bytes = iter(b"")
+
+    def choice(self, among: Sequence[str]) -> str:
+        """One of at most 256, each as likely as the others."""
+        fair = 256 - 256 % len(among)
+        while True:
+            for byte in self._bytes:
+                if byte < fair:
+                    return among[byte % len(among)]
+            self._bytes = iter(os.urandom(CHANCE_AT_ONCE))
+
+
+CHANCE = Chance()
 
 
 def now() -> datetime:
@@ -45,7 +65,7 @@ def now() -> datetime:
 
 def code() -> str:
     """A fresh public code, from the system's randomness."""
-    return fresh_code(SYSTEM_RANDOM)
+    return fresh_code(CHANCE)
 
 
 class Parts:

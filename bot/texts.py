@@ -24,6 +24,8 @@ from bot.understood import Options, Phrase, Vocabulary, chosen_option, chosen_op
 
 LOCALES = Path(__file__).resolve().parent.parent / "locales"
 ZONE = ZoneInfo("Asia/Jakarta")
+MOST_REMEMBERED = 4096
+LONGEST_REMEMBERED = 24
 # The global words: engine commands, and dialogs that one word opens anywhere. Each has its synonyms in `words.<id>`.
 COMMANDS = (
     "menu",
@@ -77,6 +79,7 @@ class Catalogue:
         names = sorted(entry.name for entry in folder.iterdir() if (entry / "LC_MESSAGES").is_dir())
         self._languages = {name: _load(folder / name / "LC_MESSAGES", Locale.parse(name), zone) for name in names}
         self._known_phrases: dict[tuple[str, str, str], tuple[Phrase, ...]] = {}
+        self._near_commands: dict[tuple[str, str], str] = {}
 
     def keys(self, language: str = "id") -> frozenset[str]:
         """Every key that has a text."""
@@ -119,7 +122,19 @@ class Catalogue:
             return ",".join(several), ""
         if close := chosen_option(text, choices, words, near=True):
             return close, ""
-        return "", command_in(text, known.commands, words, near=True)
+        return "", self._near_command(text, language)
+
+    def _near_command(self, text: str, language: str) -> str:
+        """The global word that a text is but for a slip. Short texts without a digit are remembered: it is the same ones."""
+        known = self._languages[language]
+        if len(text) > LONGEST_REMEMBERED or any(char.isdigit() for char in text):
+            return command_in(text, known.commands, known.vocabulary, near=True)
+        place = (language, text)
+        if place not in self._near_commands:
+            if len(self._near_commands) >= MOST_REMEMBERED:
+                self._near_commands.clear()
+            self._near_commands[place] = command_in(text, known.commands, known.vocabulary, near=True)
+        return self._near_commands[place]
 
     def resolve(self, event: ev.Event, session: Session, language: str = "id") -> ev.Event:
         """The event with `chosen` and `command` filled in where a typed text answers the open question."""

@@ -35,8 +35,8 @@ _FAILED = {"failed", "undelivered", "canceled"}
 class Draft:
     """A message to be sent. `keys` name its texts.
 
-    `body`: `{"text", "buttons": [[payload, title]], "delete_ref", "since"}`, the last the Unix time at which what it answers
-    arrived.
+    `body`: `{"text", "buttons": [[payload, title]], "delete_ref", "since"}`: the citizen's message that is to vanish, and the
+    Unix time at which the one that this answers arrived.
     """
 
     conversation_id: int
@@ -73,6 +73,11 @@ class Settled:
     not_before: datetime | None = None
     sent_at: datetime | None = None
     tried: bool = True
+
+
+def deletion(conversation_id: int, message_ref: str, trace: str) -> Draft:
+    """The citizen's own message is to vanish from the chat."""
+    return Draft(conversation_id, "delete", "", {"text": "", "buttons": [], "delete_ref": message_ref}, trace)
 
 
 async def add(connection: AsyncConnection, drafts: Sequence[Draft], now: datetime) -> None:

@@ -40,10 +40,11 @@ _batch_size = metrics.BATCH_SIZE.labels("sends")
 
 @value
 class _Fate:
-    """A message and what came of trying to send it."""
+    """A message, what came of trying to send it, and the citizen's message that should have vanished with it but did not."""
 
     message: Claimed
     result: Settled
+    undeleted: str = ""
 
 
 class Sender:
@@ -97,7 +98,10 @@ class Sender:
 
     async def _deliver(self, message: Claimed) -> None:
         follow(message.trace)
-        fate = _Fate(message, await self._send(message))
+        if message.kind == "reply" and message.body.get("delete_ref"):
+            fate = _Fate(message, *await asyncio.gather(self._send(message), self._delete_with(message)))
+        else:
+            fate = _Fate(message, await self._send(message))
         try:
             await self._settling.add(fate)
         except Exception as error:  # the row stays `sending`: a receipt settles it, or the sweep after a while
@@ -109,6 +113,8 @@ class Sender:
         lost = [fate.message.conversation_id for fate in fates if fate.result.error == "unreachable"]
         async with self._database.write() as connection:
             await outbox.settle(connection, [fate.result for fate in fates])
+            undeleted = [(f.message.conversation_id, f.undeleted, f.message.trace) for f in fates if f.undeleted]
+            await outbox.add(connection, [outbox.deletion(*which) for which in undeleted], self._now())
             if lost:
                 await conversations.set_reachable(connection, lost, False)
                 await outbox.cancel_open(connection, lost, "unreachable")
@@ -168,6 +174,18 @@ class Sender:
             await asyncio.sleep(place.wait)
         return self._pace.held(message.channel)
 
+    async def _delete_with(self, message: Claimed) -> str:
+        """Delete the citizen's message while the reply is on its way. Its name when that is still to be done."""
+        channel, ref = self._channels.get(message.channel), str(message.body["delete_ref"])
+        if channel is None:
+            return ""
+        try:
+            await channel.send(Outgoing(message.id, message.address, "", kind="delete", delete_ref=ref))
+        except SendError as error:
+            log.warning("not_deleted", outgoing=message.id, channel=message.channel, cause=error.cause)
+            return ref if error.retryable or error.maybe_sent else ""
+        return ""
+
     def _outgoing(self, message: Claimed) -> Outgoing:
         body = message.body
         last = message.last_inbound_at
@@ -177,7 +195,7 @@ class Sender:
             text=body["text"],
             buttons=tuple(Button(payload, title) for payload, title in body["buttons"]),
             kind=message.kind,
-            delete_ref=body.get("delete_ref", ""),
+            delete_ref=body["delete_ref"] if message.kind == "delete" else "",
             in_window=last is not None and self._now() - last < WINDOW,
         )
 

@@ -8,7 +8,7 @@ messages, records and jobs are written with a handful of statements. Nothing lea
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -26,7 +26,7 @@ from backend.services.records import RecordItem
 from bot import events as ev
 from bot import session as sessions
 from bot.effects import Record, Say
-from bot.engine import advance
+from bot.engine import Turn, advance
 from bot.facts import Facts
 from bot.session import Session
 from bot.texts import Catalogue
@@ -206,15 +206,7 @@ class TurnWorker:
             chat.ages.append((now - happening.received_at).total_seconds())
             if not isinstance(event, ev.JobFinished | ev.Notice | ev.Timeout):
                 chat.last_inbound_at = max(chat.last_inbound_at or happening.received_at, happening.received_at)
-            for reply in turn.replies:
-                shown = self._catalogue.render(reply)
-                buttons = [[o.payload, o.title] for o in shown.options]
-                body = {"text": shown.text, "buttons": buttons, "since": happening.received_at.timestamp()}
-                keys = " ".join(part.key for part in reply.parts)
-                chat.drafts.append(outbox.Draft(chat.row.id, "reply", keys, body, happening.trace))
-            if turn.forget_message and happening.message_ref:
-                body = {"text": "", "buttons": [], "delete_ref": happening.message_ref}
-                chat.drafts.append(outbox.Draft(chat.row.id, "delete", "", body, happening.trace))
+            chat.drafts.extend(self._drafts(chat, turn, happening))
             chat.records.extend((record, happening.trace) for record in turn.records)
             chat.commands.extend(
                 jobs.JobDraft(chat.row.id, c.kind, c.data, c.token, trace=happening.trace) for c in turn.commands
@@ -224,6 +216,20 @@ class TurnWorker:
                 # What was just written is not in the facts: the rest waits for the next batch.
                 chat.left = bool(chat.happenings)
                 return
+
+    def _drafts(self, chat: _Chat, turn: Turn, happening: _Happening) -> Iterator[outbox.Draft]:
+        """What a turn sends. The message that must vanish goes with the reply, or by itself where there is none."""
+        forgotten = happening.message_ref if turn.forget_message else ""
+        for reply in turn.replies:
+            shown = self._catalogue.render(reply)
+            buttons = [[o.payload, o.title] for o in shown.options]
+            body = {"text": shown.text, "buttons": buttons, "since": happening.received_at.timestamp()}
+            if forgotten:
+                body["delete_ref"], forgotten = forgotten, ""
+            keys = " ".join(part.key for part in reply.parts)
+            yield outbox.Draft(chat.row.id, "reply", keys, body, happening.trace)
+        if forgotten:
+            yield outbox.deletion(chat.row.id, forgotten, happening.trace)
 
     async def _write(self, connection: AsyncConnection, chats: Sequence[_Chat], now: datetime) -> list[int]:
         await conversations.save(
