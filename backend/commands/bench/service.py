@@ -122,7 +122,7 @@ class Service:
         self.environment["PERLINSOS_BUS_URL"] = f"nats://127.0.0.1:{port}"
         self.environment["PERLINSOS_SANDBOX_URL"] = f"http://127.0.0.1:{sandbox}/sandbox"
         self._serve("sandbox (IKD)", ("sandbox",), sandbox)
-        gate = next(number for number, roles in enumerate(self._processes, start=1) if "web" in roles)
+        gate = next((number for number, roles in enumerate(self._processes, start=1) if "web" in roles), 0)
         for number, roles in enumerate(self._processes, start=1):
             name = "+".join(roles)
             same = sum(other == roles for other in self._processes) > 1

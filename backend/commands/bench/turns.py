@@ -49,7 +49,7 @@ def bench_turns(
     described = machine.described()
     pace = rate if mode == "latency" else 0
     try:
-        with _folder() as folder, Service(folder, database, model, processes) as service:
+        with bench_folder() as folder, Service(folder, database, model, processes) as service:
             measured = measure(service, folder, people, warm_up, connections, pace)
         beside = {name: _peer(name, peers, peer_people, connections) for name in PEERS} if peers else {}
     except (LoadError, NotStartedError) as error:
@@ -61,7 +61,8 @@ def bench_turns(
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
+def bench_folder() -> Iterator[Path]:
+    """A temporary folder that the provider stub may read in too."""
     with tempfile.TemporaryDirectory(prefix="perlinsos-bench-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # nginx's worker is somebody else
@@ -69,7 +70,7 @@ def _folder() -> Iterator[Path]:
 
 
 def _peer(name: str, python: Path, people: int, connections: int) -> Measured:
-    with _folder() as folder, Peer(name, python, folder, own_environment()) as peer:
+    with bench_folder() as folder, Peer(name, python, folder, own_environment()) as peer:
         return measure(peer, folder, people, people // 10, connections, 0)
 
 
