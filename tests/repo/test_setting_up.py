@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from backend.crypto import KeyRing
+from tests.compose import project
 from tests.repo import source
 
 _SCRIPTS = source.ROOT / "scripts"
@@ -99,18 +100,27 @@ def test_what_is_there_is_not_installed_again() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_compose_secrets_are_written_once_and_for_the_owner_only(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["demo", "production"])
+def test_compose_secrets_are_written_once_and_for_the_owner_only(tmp_path: Path, kind: str) -> None:
     (tmp_path / "scripts").mkdir()
     script = tmp_path / "scripts" / "compose-secrets"
     script.write_text((_SCRIPTS / "compose-secrets").read_text())
-    assert _run(script).returncode == 0
+    assert _run(script, "elsewhere").returncode == 2
+    assert _run(script, kind).returncode == 0
     written = tmp_path / ".env"
     assert stat.S_IMODE(written.stat().st_mode) == 0o600
     values = dict(line.split("=", 1) for line in written.read_text().splitlines())
     assert re.fullmatch("[0-9a-f]{48}", values["POSTGRES_PASSWORD"])
+    # NATS takes what begins like a number for one.
+    assert re.fullmatch("n[0-9a-f]{48}", values["NATS_PASSWORD"])
     ring = KeyRing(values["PERLINSOS_SECRET_KEYS"])
     assert ring.open(ring.seal(b"x", b"here"), b"here") == b"x"
-    assert _run(script).returncode == 1
+    on = "on" if kind == "demo" else "off"
+    assert (values["PERLINSOS_SANDBOX"], values["PERLINSOS_DEMO"]) == (on, on)
+    assert ("demo" in values["COMPOSE_PROFILES"].split(",")) == (kind == "demo")
+    running = project.services(values, *values["COMPOSE_PROFILES"].split(","))
+    assert ("sandbox" in running) == (kind == "demo")
+    assert _run(script, kind).returncode == 1
     assert dict(line.split("=", 1) for line in written.read_text().splitlines()) == values
 
 
