@@ -236,7 +236,11 @@ async def poll_forever(
 
 def to_html(text: str) -> str:
     """Our `*bold*` as Telegram's HTML; every other character stands for itself, a lone star too."""
-    return _BOLD.sub(r"<b>\1</b>", html.escape(text, quote=False))
+    return _BOLD.sub(_bold, html.escape(text, quote=False))
+
+
+def _bold(found: re.Match[str]) -> str:
+    return f"<b>{found[1]}</b>"
 
 
 def _keyboard(buttons: Sequence[Button]) -> dict[str, Any]:
