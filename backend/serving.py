@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +34,17 @@ class Server(uvicorn.Server):
         self.handle_exit(number, None)
 
 
+def keep_for_good() -> None:
+    """What the process has loaded by now stays as long as it does: the collector need not look through it again.
+
+    A batch of turns makes tens of thousands of values that die with it. At Python's own threshold of 700 the collector runs
+    in the middle of each, finds nothing, and takes a third of the batch's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+
+
 async def serve(runtime: Runtime) -> None:
     """Until SIGTERM or SIGINT."""
     settings = runtime.settings
@@ -40,4 +52,5 @@ async def serve(runtime: Runtime) -> None:
         create_app(runtime), host=settings.host, port=settings.port, log_level="warning", access_log=False,
         timeout_graceful_shutdown=5,
     )  # fmt: skip
+    keep_for_good()
     await Server(config, runtime).serve()
