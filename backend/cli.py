@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
 import orjson
 import typer
 import uvloop
-from rich.table import Table
 
 from backend.commands.accounts import key_app, user_app
 from backend.commands.bench import bench_app
 from backend.commands.bench_selection import bench_selection
 from backend.commands.common import fail, load_settings, out, with_database
 from backend.commands.dialogs import dialogs
+from backend.commands.doctor import doctor
 from backend.commands.imports import import_command
 from backend.commands.nlu import nlu_app
 from backend.commands.partitions import partitions
@@ -23,7 +22,6 @@ from backend.commands.policy import policy_app
 from backend.commands.selection import select
 from backend.commands.whatsapp import whatsapp_app
 from backend.db import Database
-from backend.migrate import drift
 from backend.migrate import migrate as bring_up
 from backend.roles import Role
 from backend.worker import build
@@ -44,6 +42,7 @@ bench_app.command("selection")(bench_selection)
 app.command()(select)
 app.command("import")(import_command)
 app.command()(dialogs)
+app.command()(doctor)
 app.command()(partitions)
 
 
@@ -84,30 +83,6 @@ def migrate() -> None:
     """Bring the database's schema up to date."""
     with_database(bring_up)
     out.print("schema is up to date")
-
-
-@app.command()
-def doctor() -> None:
-    """Look at every part and say what is wrong."""
-    settings = load_settings()
-
-    async def look() -> dict[str, str]:
-        runtime = await build(settings)
-        try:
-            await runtime.parts.bus.start()
-            checks = await runtime.ready()
-            differences = await drift(runtime.parts.database) if checks["database"] == "ok" else []
-        finally:
-            await runtime.stop()
-        return {**checks, "schema": "ok" if not differences else "run `perlinsos migrate`"}
-
-    checks = asyncio.run(look())
-    table = Table("part", "state")
-    for part, state in checks.items():
-        table.add_row(part, f"[green]{state}[/]" if state == "ok" else f"[red]{state}[/]")
-    out.print(table)
-    if any(state != "ok" for state in checks.values()):
-        raise typer.Exit(1)
 
 
 @face_app.command("check")

@@ -57,6 +57,10 @@ class Bus(Protocol):
         """ "ok", or what is wrong in a word."""
         ...
 
+    async def faults(self) -> list[str]:
+        """What an operator should know although it works: too few copies of a stream, servers that are gone."""
+        ...
+
     async def stop_taking(self) -> None:
         """Hand back what has come and nobody has taken; `take` returns nothing any more."""
         ...

@@ -25,7 +25,7 @@ from nats.nuid import NUID
 from backend import metrics
 from backend.bus import TOPICS, Hears, SetAside, Topic
 from backend.bus.later import Later
-from backend.bus.layout import ACK_WITHIN, CONSUMER, DEAD_SUBJECT, prepare, stream, subject
+from backend.bus.layout import ACK_WITHIN, CONSUMER, DEAD_SUBJECT, faults, prepare, stream, subject
 from backend.bus.publish import Publisher, deliver, publish
 from backend.bus.pull import Puller, Ring
 
@@ -139,6 +139,9 @@ class JetStreamBus:
         except FAULTS as error:
             return type(error).__name__
         return "ok"
+
+    async def faults(self) -> list[str]:
+        return await faults(self._js, self._replicas) if self._js is not None else []
 
     async def stop_taking(self) -> None:
         for puller in self._pullers.values():

@@ -98,3 +98,17 @@ async def _stream(js: JetStreamContext, config: StreamConfig) -> None:
         if error.err_code != NAME_IN_USE:
             raise
         await js.update_stream(config)
+
+
+async def faults(js: JetStreamContext, replicas: int) -> list[str]:
+    """Streams that are kept on fewer servers than they should be, or whose copies lag behind."""
+    found = []
+    for name in (*map(stream, TOPICS), DEAD):
+        info = await js.stream_info(name)
+        kept = info.config.num_replicas or 1
+        if kept < replicas:
+            found.append(f"{name} is kept on {kept} of {replicas} servers")
+        behind = [peer.name for peer in (info.cluster.replicas or () if info.cluster else ()) if not peer.current]
+        if behind:
+            found.append(f"{name} lacks {', '.join(sorted(str(peer) for peer in behind))}")
+    return found

@@ -109,6 +109,9 @@ class MemoryBus:
     async def health(self) -> str:
         return "ok"
 
+    async def faults(self) -> list[str]:
+        return []
+
     async def stop_taking(self) -> None:
         self._stopping = True
 
