@@ -19,7 +19,7 @@ HUMAN = "human"
 
 @dataclass(frozen=True, slots=True)
 class TicketRow:
-    """A ticket as stored. `kind`: human, correction, report, complaint, face, nik_inactive, erasure."""
+    """A ticket as stored. `kind`: human, correction, report, complaint, face, nik_inactive, erasure, deadline."""
 
     id: int
     number: str
