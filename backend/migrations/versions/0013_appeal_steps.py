@@ -1,7 +1,7 @@
 """states of appeals with their deadlines, and face checks that serve one appeal
 
 Revision ID: 0013
-Revises: 0012
+Revises: 0004
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0013"
-down_revision = "0012"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
