@@ -23,16 +23,19 @@ Run = Callable[[Sequence[int]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """`times` loops that take at most `most` ids of a topic and `run` them."""
+    """What is done with a topic's ids. In batches: `times` loops take at most `most` ids each and `run` them together.
+    With `apart`, each id on its own as soon as it comes, at most `most` at a time. `may_take`: seconds until one hangs."""
 
     topic: Topic
     most: int
     run: Run
     times: int = 1
+    apart: bool = False
+    may_take: float = BATCH_MAY_TAKE
 
 
 class Loops:
-    """`start`, and at the end `stop`. Once `stopping` is set nothing more is taken; the batches in hand are finished."""
+    """`start`, and at the end `stop`. Once `stopping` is set nothing more is taken; what is in hand is finished."""
 
     def __init__(self, bus: Bus, duties: Sequence[Duty], stopping: asyncio.Event) -> None:
         self._bus = bus
@@ -41,10 +44,14 @@ class Loops:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        self._tasks = [asyncio.create_task(self._loop(duty)) for duty in self._duties for _ in range(duty.times)]
+        self._tasks = [
+            asyncio.create_task(self._apart(duty) if duty.apart else self._in_batches(duty))
+            for duty in self._duties
+            for _ in range(duty.times)
+        ]
 
     async def stop(self, within: float) -> None:
-        """What does not come to its end within these seconds is given back to the bus, and comes again."""
+        """What does not come to its end within these seconds is cancelled; the bus then gives it to others."""
         self._stopping.set()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=within)
@@ -52,20 +59,36 @@ class Loops:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _loop(self, duty: Duty) -> None:
-        stop = asyncio.create_task(self._stopping.wait())
+    async def _in_batches(self, duty: Duty) -> None:
+        while ids := await self._take(duty.topic, duty.most):
+            await self._work(duty, ids)
+
+    async def _apart(self, duty: Duty) -> None:
+        running: set[asyncio.Task[None]] = set()
         try:
-            while not self._stopping.is_set():
-                take = asyncio.create_task(self._bus.take(duty.topic, duty.most))
-                try:
-                    await asyncio.wait({take, stop}, return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    if not take.done():
-                        take.cancel()
-                if take.done() and not take.cancelled():
-                    await self._work(duty, take.result())
+            while ids := await self._take(duty.topic, duty.most - len(running)):
+                running.update(asyncio.create_task(self._work(duty, [known])) for known in ids)
+                if len(running) >= duty.most:
+                    await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                running = {task for task in running if not task.done()}
+            if running:
+                await asyncio.wait(running)
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    async def _take(self, topic: Topic, most: int) -> list[int]:
+        """The next ids, or none once everything is to stop."""
+        if self._stopping.is_set():
+            return []
+        stop, take = asyncio.create_task(self._stopping.wait()), asyncio.create_task(self._bus.take(topic, most))
+        try:
+            await asyncio.wait({take, stop}, return_when=asyncio.FIRST_COMPLETED)
+            return take.result() if take.done() else []
         finally:
             stop.cancel()
+            take.cancel()
 
     async def _work(self, duty: Duty, ids: Sequence[int]) -> None:
         """Run a batch; one that fails is run one by one, so that one id's fault is nobody else's."""
@@ -82,7 +105,7 @@ class Loops:
         """What the batch failed with. While the database is away it is nobody's fault: the batch waits for it."""
         while True:
             try:
-                async with asyncio.timeout(BATCH_MAY_TAKE):
+                async with asyncio.timeout(duty.may_take):
                     await duty.run(ids)
             except Exception as error:  # the loop outlives whatever one batch met
                 if is_outage(error) and not self._stopping.is_set():

@@ -56,6 +56,7 @@ QUEUE_AGE_SECONDS = Gauge("perlinsos_queue_age_seconds", "How long the oldest ro
 QUEUE_ROWS = Gauge("perlinsos_queue_rows", "Rows that are due; 10,000 means that many or more", ["queue"])
 RINGS = Counter("perlinsos_bus_rings_total", "Ids that were rung for", ["topic"])
 RINGS_GIVEN_UP = Counter("perlinsos_bus_given_up_total", "Ids that kept failing: now dead letters", ["topic"])
+DEAD_LETTERS = Counter("perlinsos_dead_letters_total", "Rows that were set aside after their last try", ["topic"])
 BUS_BACKLOG = Gauge("perlinsos_bus_backlog", "Rings that nobody has taken", ["topic"])
 
 P = ParamSpec("P")

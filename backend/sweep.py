@@ -50,7 +50,9 @@ class Sweep:
         async with self._database.read() as connection:
             pending = await inbox.waiting_conversations(connection, turns, MOST_SWEPT)
             timers = await conversations.due_timers(connection, turns, MOST_SWEPT)
-            unsent = await outbox.waiting_conversations(connection, now, sends, MOST_SWEPT)
+            # What is due before the next sweep too: the sender sees when, and waits for it.
+            soon = timedelta(seconds=SWEEP_EVERY)
+            unsent = await outbox.waiting_conversations(connection, now, soon, sends, MOST_SWEPT)
             waiting = await jobs.waiting(connection, now, works, MOST_SWEPT)
         await self._bus.ring("turns", [*pending, *timers])
         await self._bus.ring("sends", unsent)

@@ -26,12 +26,13 @@ log = structlog.get_logger(__name__)
 
 MOST_TURNS = 256
 MOST_SENDS = 32
-MOST_JOBS = 32
-MOST_FACES = 2
+MOST_JOBS = 64
 FACES_AT_ONCE = 4
 """Jobs of each child process that are under way: most of their time they wait for a photo to be fetched."""
-STOP_WITHIN = 15.0
-JOBS_MAY_TAKE = 3.0
+STOP_WITHIN = 10.0
+SENDS_MAY_TAKE = 3.0
+JOB_MAY_TAKE = 3600.0
+"""Seconds: a selection of a whole region is one job."""
 SERVING = frozenset({"ok", "embedded fallback"})
 """What `Runtime.ready` says of a part that keeps nobody from being served."""
 
@@ -77,13 +78,14 @@ class Runtime:
         await self.parts.bus.stop_taking()
         await self.loops.stop(STOP_WITHIN)
         for worker in self.job_workers:
-            await worker.stop(JOBS_MAY_TAKE)
+            with contextlib.suppress(Exception):  # without a database their lease runs out
+                await worker.give_back()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.sender is not None:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.sender.drain(), JOBS_MAY_TAKE)
+                await asyncio.wait_for(self.sender.drain(), SENDS_MAY_TAKE)
         await self.parts.bus.close()
         await self.parts.close()
 
@@ -133,7 +135,7 @@ class Runtime:
 async def build(settings: Settings, roles: Collection[Role] = ()) -> Runtime:
     """The parts that these roles need, wired; without any, all of them."""
     mine = chosen(roles, sandbox=settings.sandbox == "on")
-    parts = Parts(settings, mine)
+    parts = Parts(settings)
     await parts.load()
     duties: list[Duty] = []
     workers: list[JobWorker] = []
@@ -145,11 +147,15 @@ async def build(settings: Settings, roles: Collection[Role] = ()) -> Runtime:
     if Role.WORKER in mine:
         duties.append(Duty("turns", MOST_TURNS, _turns(parts, sender), times=1 if parts.database.is_sqlite else 2))
         workers.append(JobWorker(parts.database, parts.bus, parts.executors.plain_jobs, now, elsewhere="faces"))
-        duties.append(Duty("jobs", MOST_JOBS, workers[-1].run))
+        duties.append(Duty("jobs", MOST_JOBS, workers[-1].run, apart=True, may_take=JOB_MAY_TAKE))
     if Role.FACE in mine:
-        at_once = FACES_AT_ONCE * settings.face_processes
-        workers.append(JobWorker(parts.database, parts.bus, parts.executors.face_jobs, now, at_once=at_once))
-        duties.append(Duty("faces", MOST_FACES, workers[-1].run))
+        workers.append(JobWorker(parts.database, parts.bus, parts.executors.face_jobs, now))
+        most = FACES_AT_ONCE * settings.face_processes
+        duties.append(Duty("faces", most, workers[-1].run, apart=True, may_take=JOB_MAY_TAKE))
+    if duties:
+        from bot.handlers.set_aside import SetAside
+
+        parts.bus.on_given_up = SetAside(parts.database, parts.bus, parts.catalogue, now)
     stopping = asyncio.Event()
     loops = Loops(parts.bus, duties, stopping)
     return Runtime(

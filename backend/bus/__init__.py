@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, Protocol
 
 Topic = Literal["turns", "sends", "jobs", "faces"]
@@ -11,6 +13,17 @@ TOPICS: tuple[Topic, ...] = ("turns", "sends", "jobs", "faces")
 
 SetAside = Callable[[Topic, int, str], Awaitable[None]]
 """What is done with an id that was given up on, and the reason: the row is taken out of everybody's way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Buried:
+    """A ring that was given up on."""
+
+    topic: Topic
+    known: int
+    reason: str
+    deliveries: int
+    at: datetime
 
 
 class Bus(Protocol):
@@ -45,12 +58,24 @@ class Bus(Protocol):
         """Whether this process is the first to ask for `what` within the last `FIRST_FOR` seconds."""
         ...
 
+    async def buried(self) -> list[Buried]:
+        """What has been given up on, as far as it is remembered beside the rows."""
+        ...
+
+    async def unbury(self, topic: Topic, known: int) -> None:
+        """Forget that this was given up on."""
+        ...
+
     async def tell(self, name: str, known: int) -> None:
         """Pass an id to whoever hears `name` at this moment, in any process; nobody is no fault."""
         ...
 
     def hear(self, name: str) -> AbstractAsyncContextManager[Hears]:
         """The ids that are told under `name` while the block runs."""
+        ...
+
+    async def connected(self, within: float) -> bool:
+        """Whether it can be used, now or within so many seconds."""
         ...
 
     async def health(self) -> str:

@@ -23,9 +23,10 @@ from nats.js.kv import KeyValue
 from nats.nuid import NUID
 
 from backend import metrics
-from backend.bus import TOPICS, Hears, SetAside, Topic
+from backend.bus import TOPICS, Buried, Hears, SetAside, Topic, letters
+from backend.bus.given_up import given_up
 from backend.bus.later import Later
-from backend.bus.layout import ACK_WITHIN, CONSUMER, DEAD_SUBJECT, faults, prepare, stream, subject
+from backend.bus.layout import ACK_WITHIN, CONSUMER, DEAD, apart, faults, prepare, stream
 from backend.bus.publish import Publisher, deliver, publish
 from backend.bus.pull import Puller, Ring
 
@@ -40,21 +41,26 @@ FAULTS = (nats.errors.Error, JetStreamError, OSError, TimeoutError)
 class JetStreamBus:
     """`servers` are URLs of one cluster, with a user and password or a token in them where it asks for one."""
 
-    def __init__(self, servers: list[str], *, replicas: int = 1, name: str = "perlinsos") -> None:
+    def __init__(
+        self, servers: list[str], *, replicas: int = 1, name: str = "perlinsos", ack_within: float = ACK_WITHIN
+    ) -> None:
         self.on_given_up: SetAside | None = None
         self._servers = servers
         self._replicas = replicas
         self._name = name
+        self._ack_within = ack_within
         self._names = NUID()
         self._client: Client | None = None
         self._js: JetStreamContext | None = None
         self._first: KeyValue | None = None
         self._later = Later(self._ring)
         self._publishers = {t: Publisher(t, lambda: self._js, self._lost, self._names) for t in TOPICS}
-        self._pullers = {t: Puller(t, self._split, self._bury, self._lost) for t in TOPICS}
+        self._pullers = {t: Puller(t, self._set_apart, self._bury, self._lost) for t in TOPICS}
         self._pulling: set[Topic] = set()
+        self._closing = False
         self._over = asyncio.Event()
         self._missing = asyncio.Event()
+        self._ready = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -105,6 +111,19 @@ class JetStreamBus:
             return False
         return True
 
+    async def connected(self, within: float) -> bool:
+        """Whether the streams can be used, now or within so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._ready.wait(), within)
+        return self._ready.is_set()
+
+    async def buried(self) -> list[Buried]:
+        return [] if self._js is None else await letters.read(self._js)
+
+    async def unbury(self, topic: Topic, known: int) -> None:
+        if self._js is not None:
+            await self._js.purge_stream(DEAD, subject=letters.subject(topic, known))
+
     async def tell(self, name: str, known: int) -> None:
         if self._client is not None:
             with contextlib.suppress(*FAULTS):
@@ -149,6 +168,7 @@ class JetStreamBus:
                 await puller.stop_taking()
 
     async def close(self) -> None:
+        self._closing = True
         self._later.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FLUSHED_WITHIN):
@@ -192,6 +212,7 @@ class JetStreamBus:
                 log.error("bus_not_connected", cause=type(error).__name__)
             finally:
                 self._client = self._js = None
+                self._ready.clear()
                 await client.close()
             await asyncio.sleep(1.0)
 
@@ -212,13 +233,14 @@ class JetStreamBus:
             self._missing.clear()
             js = self._client.jetstream()
             try:
-                self._first = await prepare(js, self._replicas)
+                self._first = await prepare(js, self._replicas, self._ack_within)
             except FAULTS as error:
                 log.warning("bus_not_prepared", cause=type(error).__name__, why=str(getattr(error, "description", "")))
                 await asyncio.sleep(1.0)
                 continue
             again = self._js is not None
             self._js = js
+            self._ready.set()
             for topic in self._pulling:
                 if again:
                     self._pullers[topic].ask_anew()
@@ -230,7 +252,8 @@ class JetStreamBus:
         self._missing.set()
 
     async def _disconnected(self) -> None:
-        log.warning("bus_disconnected")
+        if not self._closing:
+            log.warning("bus_disconnected")
 
     async def _reconnected(self) -> None:
         log.info("bus_reconnected")
@@ -243,15 +266,14 @@ class JetStreamBus:
     async def _hold(self) -> None:
         """While this loop turns, what is in hand is being worked on. A process that hangs falls silent."""
         while True:
-            await asyncio.sleep(ACK_WITHIN / 3)
+            await asyncio.sleep(self._ack_within / 3)
             for puller in self._pullers.values():
                 with contextlib.suppress(*FAULTS):
                     await puller.hold()
 
-    async def _split(self, topic: Topic, ring: Ring) -> None:
+    async def _set_apart(self, topic: Topic, ring: Ring) -> None:
         """Each id as a ring of its own; the names keep a second try from doubling them."""
-        once = f"{stream(topic)}-{ring.sequence}"
-        where = subject(topic)
+        once, where = f"{stream(topic)}-{ring.sequence}", apart(topic)
         sent = await asyncio.gather(
             *(publish(self._js, where, orjson.dumps([known]), f"{once}-{known}", self._lost) for known in ring.ids)
         )
@@ -259,17 +281,18 @@ class JetStreamBus:
             await ring.message.ack()
 
     async def _bury(self, topic: Topic, ring: Ring) -> None:
-        """Into the dead letters. Whoever looks after the rows hears of it first: their word lasts, ours is a copy."""
+        """Into the dead letters; then whoever looks after the rows hears of it.
+
+        In this order: who dies in between leaves the row as it was, and the sweep rings for it. The other way round its
+        next try would set aside the row after it, which has done no harm.
+        """
         for known in ring.ids:
-            metrics.RINGS_GIVEN_UP.labels(topic).inc()
-            log.error("ring_given_up", topic=topic, id=known, cause=ring.reason, deliveries=ring.tries)
-            if self.on_given_up is not None:
-                await self.on_given_up(topic, known, ring.reason)
-            letter = {"topic": topic, "id": known, "reason": ring.reason, "deliveries": ring.tries}
+            letter = letters.write(topic, known, ring.reason, ring.tries)
             once = f"dead-{stream(topic)}-{ring.sequence}-{known}"
-            where = f"{DEAD_SUBJECT}.{topic}.{known}"
-            await deliver(lambda: self._js, where, orjson.dumps(letter), once, self._lost)
+            await deliver(lambda: self._js, letters.subject(topic, known), letter, once, self._lost)
         await ring.message.term()
+        for known in ring.ids:
+            await given_up(self.on_given_up, topic, known, ring.reason, ring.tries)
 
 
 async def _fault(error: Exception) -> None:

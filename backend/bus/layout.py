@@ -19,6 +19,8 @@ from backend.bus import FIRST_FOR, TOPICS, Topic
 from backend.bus.retries import MOST_DELIVERIES
 
 CONSUMER = "workers"
+APART = "apart"
+"""The consumer of rings that have failed before: they come one at a time, so that none of them takes others along."""
 DEAD = "PERLINSOS_DEAD"
 DEAD_SUBJECT = "perlinsos.dead"
 FIRST = "perlinsos_first"
@@ -39,7 +41,12 @@ def subject(topic: Topic) -> str:
     return f"perlinsos.{topic}"
 
 
-async def prepare(js: JetStreamContext, replicas: int) -> KeyValue:
+def apart(topic: Topic) -> str:
+    """The subject for rings that have failed before, in the same stream."""
+    return f"perlinsos.{topic}.apart"
+
+
+async def prepare(js: JetStreamContext, replicas: int, ack_within: float) -> KeyValue:
     """Make or update all of it. Any number of processes may do so at the same time."""
     for topic in TOPICS:
         # The rows are the truth: a ring that is too many or too old is dropped, never a reason to stand still.
@@ -47,7 +54,7 @@ async def prepare(js: JetStreamContext, replicas: int) -> KeyValue:
             js,
             StreamConfig(
                 name=stream(topic),
-                subjects=[subject(topic)],
+                subjects=[subject(topic), apart(topic)],
                 retention=RetentionPolicy.WORK_QUEUE,
                 discard=DiscardPolicy.OLD,
                 max_msgs=MOST_RINGS,
@@ -57,18 +64,20 @@ async def prepare(js: JetStreamContext, replicas: int) -> KeyValue:
                 num_replicas=replicas,
             ),
         )
-        await js.add_consumer(
-            stream(topic),
-            ConsumerConfig(
-                durable_name=CONSUMER,
-                ack_policy=AckPolicy.EXPLICIT,
-                ack_wait=ACK_WITHIN,
-                # One more than we count: whoever takes it then writes the dead letter. The rest is for deaths while doing so.
-                max_deliver=MOST_DELIVERIES + 10,
-                max_ack_pending=20_000,
-                max_waiting=2_000,
-            ),
-        )
+        for consumer, filtered in ((CONSUMER, subject(topic)), (APART, apart(topic))):
+            await js.add_consumer(
+                stream(topic),
+                ConsumerConfig(
+                    durable_name=consumer,
+                    filter_subject=filtered,
+                    ack_policy=AckPolicy.EXPLICIT,
+                    ack_wait=ack_within,
+                    # More than we count: whoever takes it after its last try writes the dead letter, and may die over that.
+                    max_deliver=MOST_DELIVERIES + 10,
+                    max_ack_pending=20_000,
+                    max_waiting=2_000,
+                ),
+            )
     await _stream(
         js,
         StreamConfig(

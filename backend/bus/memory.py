@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 import structlog
 
 from backend import metrics
-from backend.bus import TOPICS, Hears, SetAside, Topic
+from backend.bus import TOPICS, Buried, Hears, SetAside, Topic
+from backend.bus.given_up import given_up
 from backend.bus.later import Later
 from backend.bus.retries import MOST_DELIVERIES, back_off
 
@@ -80,16 +81,19 @@ class MemoryBus:
                 await self.ring(topic, [known], back_off(delay, tries))
                 continue
             self._tries.pop((topic, known), None)
-            metrics.RINGS_GIVEN_UP.labels(topic).inc()
-            log.error("ring_given_up", topic=topic, id=known, cause=reason, deliveries=tries)
-            if self.on_given_up is not None:
-                await self.on_given_up(topic, known, reason)
+            await given_up(self.on_given_up, topic, known, reason, tries)
 
     async def backlog(self, topic: Topic) -> int:
         return len(self._waiting[topic])
 
     async def first(self, what: str) -> bool:
         return True
+
+    async def buried(self) -> list[Buried]:
+        return []
+
+    async def unbury(self, topic: Topic, known: int) -> None:
+        """Nothing is remembered: the rows say it all."""
 
     async def tell(self, name: str, known: int) -> None:
         for queue in self._heard.get(name, ()):
@@ -105,6 +109,9 @@ class MemoryBus:
             self._heard[name].discard(queue)
             if not self._heard[name]:
                 del self._heard[name]
+
+    async def connected(self, within: float) -> bool:
+        return True
 
     async def health(self) -> str:
         return "ok"

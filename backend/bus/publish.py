@@ -18,7 +18,8 @@ from backend.bus.layout import subject
 
 log = structlog.get_logger(__name__)
 
-MOST_IN_A_MESSAGE = 64
+MOST_IN_A_MESSAGE: dict[Topic, int] = {"turns": 64, "sends": 64, "jobs": 8, "faces": 1}
+"""A message goes to one process as a whole: the dearer the work, the fewer ids."""
 MOST_KEPT = 50_000
 """Ids that wait while no server answers; what is more is left to the sweep."""
 ANSWERED_WITHIN = 5.0
@@ -53,13 +54,14 @@ class Publisher:
         self._some.set()
 
     async def run(self) -> None:
+        most = MOST_IN_A_MESSAGE[self._topic]
         while True:
             await self._some.wait()
             self._some.clear()
             while self._waiting:
                 ids = list(self._waiting)
                 self._waiting.clear()
-                parts = [ids[start : start + MOST_IN_A_MESSAGE] for start in range(0, len(ids), MOST_IN_A_MESSAGE)]
+                parts = [ids[start : start + most] for start in range(0, len(ids), most)]
                 await asyncio.gather(*(self._deliver(part) for part in parts))
             self._empty.set()
 

@@ -1,4 +1,4 @@
-"""The taking side of one topic: a standing pull request, the messages that it brings, and who holds which id.
+"""The taking side of one topic: standing pull requests, the messages that they bring, and who holds which id.
 
 The library's `fetch` of more than one message waits for the last of them; this hands out what has come at once.
 """
@@ -16,8 +16,8 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from backend.bus import Topic
-from backend.bus.layout import CONSUMER, stream
-from backend.bus.retries import MOST_DELIVERIES, back_off
+from backend.bus.layout import APART, CONSUMER, stream
+from backend.bus.retries import MOST_DELIVERIES, TRIED_TOGETHER, back_off
 
 log = structlog.get_logger(__name__)
 
@@ -25,17 +25,16 @@ SECOND = 1_000_000_000
 REQUEST_LASTS = 60.0
 HEARTBEAT = 10.0
 SILENT_FOR = 25.0
-"""After so many seconds without a message or heartbeat the request is taken for lost."""
-TRIED_TOGETHER = 2
-"""Deliveries of a ring of many ids before each goes its own way: one of them may be what nobody survives."""
+"""After so many seconds without a message or heartbeat a request is taken for lost."""
 
 
 @dataclass(slots=True, eq=False)
 class Ring:
-    """One message in hand: acknowledged when none of its ids is open any more."""
+    """One message in hand: acknowledged when none of its ids is open any more. `tries` are its deliveries so far."""
 
     message: Msg
     sequence: int
+    apart: bool
     tries: int
     ids: tuple[int, ...]
     open: set[int]
@@ -43,31 +42,64 @@ class Ring:
     reason: str = ""
 
 
+class Request:
+    """The standing pull request at one consumer. `owed`: how many messages it may still bring."""
+
+    def __init__(self, topic: Topic, consumer: str) -> None:
+        self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream(topic)}.{consumer}"
+        self._consumer = consumer
+        self._number = 0
+        self.owed = 0
+        self._heard_at = 0.0
+
+    async def send(self, client: Client, inbox: str, messages: int) -> None:
+        """Unless one is under way."""
+        if self.owed > 0 or not client.is_connected:
+            return
+        self.owed = messages
+        self._number += 1
+        self.heard()
+        wanted = {
+            "batch": messages,
+            "expires": int(REQUEST_LASTS * SECOND),
+            "idle_heartbeat": int(HEARTBEAT * SECOND),
+        }
+        await client.publish(self._subject, orjson.dumps(wanted), reply=f"{inbox}.{self._consumer}.{self._number}")
+
+    def heard(self) -> None:
+        self._heard_at = asyncio.get_running_loop().time()
+
+    def lost_if_silent(self) -> None:
+        if asyncio.get_running_loop().time() - self._heard_at > SILENT_FOR:
+            self.owed = 0
+
+    def answers_to(self, where: str) -> bool:
+        return where.endswith(f".{self._consumer}.{self._number}")
+
+
 class Puller:
-    """`split` sends the ids of a ring on their own, `bury` gives one up; both before the message is acknowledged."""
+    """`set_apart` sends the ids of a ring on their own, `bury` gives one up; both before the message is acknowledged."""
 
     def __init__(
         self,
         topic: Topic,
-        split: Callable[[Topic, Ring], Awaitable[None]],
+        set_apart: Callable[[Topic, Ring], Awaitable[None]],
         bury: Callable[[Topic, Ring], Awaitable[None]],
         lost: Callable[[], None],
     ) -> None:
         self._topic = topic
-        self._split = split
+        self._set_apart = set_apart
         self._bury = bury
         self._lost = lost
-        self._next = f"$JS.API.CONSUMER.MSG.NEXT.{stream(topic)}.{CONSUMER}"
+        self._requests = {CONSUMER: Request(topic, CONSUMER), APART: Request(topic, APART)}
         self._client: Client | None = None
         self._subscription: Subscription | None = None
         self._inbox = ""
-        self._number = 0
-        self._asked = 0
-        self._heard_at = 0.0
         self._mean = 1.0
         self._waiting: dict[int, list[Ring]] = {}
-        self._alone: dict[int, list[Ring]] = {}
+        self._apart: dict[int, list[Ring]] = {}
         self._taken: dict[int, list[Ring]] = {}
+        self._apart_in_hand = 0
         self._changed = asyncio.Event()
         self._stopping = False
 
@@ -76,21 +108,22 @@ class Puller:
         self.forget()
         self._client = client
         self._inbox = client.new_inbox()
-        self._subscription = await client.subscribe(f"{self._inbox}.*", cb=self._arrived)
+        self._subscription = await client.subscribe(f"{self._inbox}.*.*", cb=self._arrived)
         self._changed.set()
 
     def forget(self) -> None:
         """The connection is gone for good: nothing that it brought can be acknowledged."""
         self._client = None
         self._subscription = None
-        self._asked = 0
-        self._waiting.clear()
-        self._alone.clear()
-        self._taken.clear()
+        for shelf in (self._waiting, self._apart, self._taken):
+            shelf.clear()
+        self._apart_in_hand = 0
+        self.ask_anew()
 
     def ask_anew(self) -> None:
-        """The request is over, or the server has forgotten it."""
-        self._asked = 0
+        """The requests are over, or the server has forgotten them."""
+        for request in self._requests.values():
+            request.owed = 0
         self._changed.set()
 
     async def take(self, most: int) -> list[int]:
@@ -104,13 +137,13 @@ class Puller:
                 async with asyncio.timeout(HEARTBEAT):
                     await self._changed.wait()
             except TimeoutError:
-                if asyncio.get_running_loop().time() - self._heard_at > SILENT_FOR:
-                    self._asked = 0
+                for request in self._requests.values():
+                    request.lost_if_silent()
 
     def _pick(self, most: int) -> list[int]:
-        for known in self._alone:
+        for known in self._apart:
             if known not in self._taken:
-                self._taken[known] = self._alone.pop(known)
+                self._taken[known] = self._apart.pop(known)
                 return [known]
         ids: list[int] = []
         for known in self._waiting:
@@ -123,42 +156,41 @@ class Puller:
         return ids
 
     async def _ask(self, most: int) -> None:
-        """A request for about as many messages as hold `most` ids, unless one is under way."""
-        client = self._client
-        if client is None or self._asked > 0 or self._stopping or not client.is_connected:
+        """For about as many messages as hold `most` ids; of those that have failed before, for the next one only."""
+        if self._client is None or self._stopping:
             return
-        self._asked = max(1, min(most, int(most / self._mean)))
-        self._number += 1
-        self._heard_at = asyncio.get_running_loop().time()
-        request = {
-            "batch": self._asked,
-            "expires": int(REQUEST_LASTS * SECOND),
-            "idle_heartbeat": int(HEARTBEAT * SECOND),
-        }
-        await client.publish(self._next, orjson.dumps(request), reply=f"{self._inbox}.{self._number}")
+        await self._requests[CONSUMER].send(self._client, self._inbox, max(1, min(most, int(most / self._mean))))
+        if not self._apart_in_hand:
+            await self._requests[APART].send(self._client, self._inbox, 1)
 
     async def _arrived(self, message: Msg) -> None:
-        self._heard_at = asyncio.get_running_loop().time()
         if not message.reply:
             self._told(message)
             return
-        self._asked = max(self._asked - 1, 0)
         about = message.metadata
+        apart = about.consumer == APART
+        request = self._requests[about.consumer]
+        request.heard()
+        request.owed = max(request.owed - 1, 0)
         try:
             ids = tuple(int(known) for known in orjson.loads(message.data))
         except (ValueError, TypeError):
             log.error("ring_unreadable", topic=self._topic, sequence=about.sequence.stream)
             await message.term()
             return
-        ring = Ring(message, about.sequence.stream, about.num_delivered, ids, set(ids))
-        self._mean += (len(ids) - self._mean) * 0.1
-        if ring.tries > TRIED_TOGETHER and len(ids) > 1:
-            await self._split(self._topic, ring)
-        elif ring.tries > MOST_DELIVERIES:
+        tries = about.num_delivered + (TRIED_TOGETHER if apart else 0)
+        ring = Ring(message, about.sequence.stream, apart, tries, ids, set(ids))
+        if tries > MOST_DELIVERIES and apart:
             ring.reason = "not finished: whoever took it died or hung"
             await self._bury(self._topic, ring)
+        elif tries > TRIED_TOGETHER and not apart:
+            await self._set_apart(self._topic, ring)
         else:
-            shelf = self._alone if ring.tries > 1 and len(ids) == 1 else self._waiting
+            if apart:
+                self._apart_in_hand += 1
+            else:
+                self._mean += (len(ids) - self._mean) * 0.1
+            shelf = self._apart if apart else self._waiting
             for known in ids:
                 shelf.setdefault(known, []).append(ring)
             self._changed.set()
@@ -166,10 +198,15 @@ class Puller:
     def _told(self, message: Msg) -> None:
         """The end of a request, or a sign of life of it."""
         status = (message.headers or {}).get("Status", "")
-        if status == "100" or not message.subject.endswith(f".{self._number}"):
+        request = next((one for one in self._requests.values() if one.answers_to(message.subject)), None)
+        if request is None:
+            return
+        request.heard()
+        if status == "100":
             return
         if status == "408":  # it has lasted its time
-            self.ask_anew()
+            request.owed = 0
+            self._changed.set()
             return
         # Anything else (no such consumer, a new leader, too many requests) is asked again a moment later.
         asyncio.get_running_loop().call_later(1.0, self.ask_anew)
@@ -186,20 +223,23 @@ class Puller:
                 ring.open.discard(known)
                 if not ring.open:
                     await self._close(ring)
-        if self._waiting or self._alone:
+        if self._waiting or self._apart:
             self._changed.set()
 
     async def _close(self, ring: Ring) -> None:
+        if ring.apart:
+            self._apart_in_hand -= 1
+            self._changed.set()  # the next one may be asked for
         if ring.delay is None:
             await ring.message.ack()
-        elif ring.tries >= MOST_DELIVERIES and len(ring.ids) == 1:
+        elif ring.apart and ring.tries >= MOST_DELIVERIES:
             await self._bury(self._topic, ring)
         else:
             await ring.message.nak(back_off(ring.delay, ring.tries))
 
     def held(self) -> list[Ring]:
         """Every message that is not acknowledged yet."""
-        shelves = (self._waiting, self._alone, self._taken)
+        shelves = (self._waiting, self._apart, self._taken)
         return list({id(ring): ring for shelf in shelves for rings in shelf.values() for ring in rings}.values())
 
     async def hold(self) -> None:
@@ -212,7 +252,7 @@ class Puller:
         self._stopping = True
         if self._subscription is not None and self._client is not None and self._client.is_connected:
             await self._subscription.drain()  # type: ignore[no-untyped-call]
-        for shelf in (self._waiting, self._alone):
+        for shelf in (self._waiting, self._apart):
             for known in list(shelf):
                 for ring in shelf.pop(known):
                     ring.delay = ring.delay or 0.0

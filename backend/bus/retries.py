@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-MOST_DELIVERIES = 6
+MOST_DELIVERIES = 5
 """Then it is given up on: whoever works on it dies, hangs or fails each time."""
+TRIED_TOGETHER = 2
+"""Of these, how many together with other ids and in a process that has more in hand; then each goes its own way, alone."""
 LONGEST_BACK_OFF = 60.0
 
 

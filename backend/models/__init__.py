@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from backend.models.base import Base, Utc, table
 from backend.models.cases import Appeal, AppealEvent, Decision, DisputedDatum, Registration, SelectionRun, Ticket
-from backend.models.chats import Content, Conversation, Inbox, Job, Outbox, Pace
+from backend.models.chats import Content, Conversation, DeadLetter, Inbox, Job, Outbox, Pace
 from backend.models.offices import ApiKey, AuditEvent, Region, User
 from backend.models.people import Consent, FaceCheck, Person, Photo, PkhRecord
 from backend.models.policy import RuleSetVersion
@@ -19,6 +19,7 @@ __all__ = [
     "Consent",
     "Content",
     "Conversation",
+    "DeadLetter",
     "Decision",
     "DisputedDatum",
     "FaceCheck",

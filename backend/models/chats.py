@@ -107,7 +107,10 @@ class Outbox(Base):
 
 
 class Job(Base):
-    """Slow or outside work asked for by a turn. `status`: queued, running, done, failed."""
+    """Slow or outside work asked for by a turn. `status`: queued, running, done, failed.
+
+    `attempts` are tries of any outcome, `losses` those whose worker died or hung.
+    """
 
     __tablename__ = "jobs"
     __table_args__ = (_while_open("ix_jobs_open", "id"),)
@@ -119,6 +122,7 @@ class Job(Base):
     status: Mapped[str] = mapped_column(String(12))
     open: Mapped[bool] = _open(IS_UNDONE)
     attempts: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
+    losses: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
     not_before: Mapped[datetime | None]
     claimed_at: Mapped[datetime | None]
     error: Mapped[str | None] = mapped_column(String(300))
@@ -134,6 +138,23 @@ class Pace(Base):
     account: Mapped[str] = mapped_column(String(80), primary_key=True)
     next_at: Mapped[float] = mapped_column(Float)
     taken: Mapped[int] = mapped_column(Integer)
+
+
+class DeadLetter(Base):
+    """What was given up on and set aside: `topic` and `known` as the bus named it, `row_id` the inbox row, message or job.
+
+    `what` names the happening, the texts or the kind, and `reason` the cause; neither holds anything personal.
+    """
+
+    __tablename__ = "dead_letters"
+    id: Mapped[int] = id_()
+    topic: Mapped[str] = mapped_column(String(12))
+    known: Mapped[int] = mapped_column(BigId)
+    row_id: Mapped[int | None] = mapped_column(BigId)
+    what: Mapped[str] = mapped_column(String(300))
+    reason: Mapped[str] = mapped_column(String(300))
+    tries: Mapped[int]
+    created_at: Mapped[datetime]
 
 
 class Content(Base):

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, and_, or_, select, update
+from sqlalchemy import and_, case, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.domain.values import value
@@ -21,7 +21,7 @@ _INSERT = InsertSet(
     same=("status", "created_at"),
     returning="id",
 )
-LEASE = timedelta(seconds=30)
+LEASE = timedelta(seconds=20)
 """How long a running job stays its worker's without a word from it (`hold`); then another one may take it."""
 
 
@@ -37,7 +37,8 @@ class JobDraft:
 
 @value
 class JobRow:
-    """A job that this worker has claimed. `channel` and `person_id` are its conversation's."""
+    """A job that this worker has claimed. `channel` and `person_id` are its conversation's; `losses` is how many workers
+    died or hung over it."""
 
     id: int
     conversation_id: int | None
@@ -49,6 +50,7 @@ class JobRow:
     channel: str | None
     person_id: int | None
     trace: str = ""
+    losses: int = 0
 
 
 async def add(connection: AsyncConnection, drafts: Sequence[JobDraft], now: datetime) -> list[int]:
@@ -57,32 +59,48 @@ async def add(connection: AsyncConnection, drafts: Sequence[JobDraft], now: date
     return await _INSERT(connection, values, ("queued", now))
 
 
-async def claim(
-    connection: AsyncConnection, ids: Sequence[int], kinds: Collection[str], now: datetime
-) -> tuple[list[JobRow], list[int]]:
-    """Mark those of these jobs that are due `running` and hand them out; also the ids of due ones of other kinds."""
+@value
+class Claim:
+    """What became of a rung job: it is ours (`job`), another topic's, or not to be had for so many seconds."""
+
+    id: int
+    job: JobRow | None = None
+    elsewhere: bool = False
+    due_in: float | None = None
+
+
+async def claim(connection: AsyncConnection, ids: Sequence[int], kinds: Collection[str], now: datetime) -> list[Claim]:
+    """Mark those of these jobs that are due and of these kinds `running`. Of closed ones nothing is said."""
     j, c = JOBS.c, CONVERSATIONS.c
-    due = and_(j.status == "queued", or_(j.not_before.is_(None), j.not_before <= now))
-    lost = and_(j.status == "running", j.claimed_at < now - LEASE)
-    columns: Sequence[Column[Any]] = (
-        j.id, j.conversation_id, j.kind, j.token, j.data, j.attempts, j.created_at, c.channel, c.person_id, j.trace,
-    )  # fmt: skip
+    lost = case((j.status == "running", 1), else_=0)
     found = await connection.execute(
-        select(*columns)
+        select(
+            j.id, j.conversation_id, j.kind, j.token, j.data, j.attempts, j.created_at, c.channel, c.person_id,
+            j.trace, (j.losses + lost).label("losses"), j.status, j.not_before, j.claimed_at,
+        )
         .outerjoin(CONVERSATIONS, c.id == j.conversation_id)
-        .where(among(connection, j.id, ids), or_(due, lost))
+        .where(among(connection, j.id, ids), j.open)
         .order_by(j.id)
         .with_for_update(of=JOBS, skip_locked=True)
-    )
-    due_rows = [JobRow(*row) for row in found]
-    rows = [row for row in due_rows if row.kind in kinds]
-    if rows:
+    )  # fmt: skip
+    claims = [_judge(row, kinds, now) for row in found]
+    taken = [claim.id for claim in claims if claim.job is not None]
+    if taken:
         await connection.execute(
             update(JOBS)
-            .where(among(connection, j.id, [row.id for row in rows]))
-            .values(status="running", claimed_at=now, attempts=j.attempts + 1)
+            .where(among(connection, j.id, taken))
+            .values(status="running", claimed_at=now, attempts=j.attempts + 1, losses=j.losses + lost)
         )
-    return rows, [row.id for row in due_rows if row.kind not in kinds]
+    return claims
+
+
+def _judge(row: Any, kinds: Collection[str], now: datetime) -> Claim:
+    free_at = row.claimed_at + LEASE if row.status == "running" else row.not_before
+    if free_at is not None and free_at > now:
+        return Claim(row.id, due_in=(free_at - now).total_seconds())
+    if row.kind not in kinds:
+        return Claim(row.id, elsewhere=True)
+    return Claim(row.id, job=JobRow(*row[:11]))
 
 
 async def hold(connection: AsyncConnection, ids: Sequence[int], now: datetime) -> None:
@@ -103,13 +121,18 @@ async def release(connection: AsyncConnection, ids: Sequence[int]) -> None:
 async def finish(
     connection: AsyncConnection, job_ids: Sequence[int], now: datetime, *, error: str | None = None
 ) -> set[int]:
-    """Close running jobs and empty their data. Which of them were still open: of the others nothing may be written."""
+    """Close running jobs and empty their data. Which of them were still open: of the others nothing may be written.
+
+    One that failed and that no chat waits for keeps its data (an erasure, say): it can be brought back.
+    """
     if not job_ids:
         return set()
+    empty = literal({}, JOBS.c.data.type)
+    data = case((JOBS.c.token == "", JOBS.c.data), else_=empty) if error else empty
     closed = await connection.execute(
         update(JOBS)
         .where(among(connection, JOBS.c.id, job_ids), JOBS.c.status == "running")
-        .values(status="failed" if error else "done", error=error and error[:300], finished_at=now, data={})
+        .values(status="failed" if error else "done", error=error and error[:300], finished_at=now, data=data)
         .returning(JOBS.c.id)
     )
     return set(closed.scalars())
@@ -140,12 +163,3 @@ async def waiting(connection: AsyncConnection, now: datetime, before: datetime, 
     lost = and_(j.status == "running", j.claimed_at < now - LEASE)
     found = await connection.execute(select(j.id).where(j.open, or_(due, lost)).order_by(j.id).limit(most))
     return list(found.scalars())
-
-
-async def is_open(connection: AsyncConnection, kind: str, *, but: int | None = None) -> bool:
-    """Whether a job of this kind, another than `but`, is queued or running."""
-    j = JOBS.c
-    statement = select(j.id).where(j.open, j.kind == kind, j.status.in_(("queued", "running"))).limit(1)
-    if but is not None:
-        statement = statement.where(j.id != but)
-    return (await connection.execute(statement)).first() is not None

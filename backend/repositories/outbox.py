@@ -201,10 +201,12 @@ async def recover(connection: AsyncConnection, now: datetime) -> int:
     return result.rowcount
 
 
-async def waiting_conversations(connection: AsyncConnection, now: datetime, before: datetime, most: int) -> list[int]:
-    """Conversations with a message that is due, queued before that moment, or left by a dead sender: for the sweep."""
+async def waiting_conversations(
+    connection: AsyncConnection, now: datetime, soon: timedelta, before: datetime, most: int
+) -> list[int]:
+    """Conversations with a message, queued before that moment, that is or soon will be due; or left by a dead sender."""
     o = OUTBOX.c
-    due = and_(o.status == "queued", o.created_at <= before, or_(o.not_before.is_(None), o.not_before <= now))
+    due = and_(o.status == "queued", o.created_at <= before, or_(o.not_before.is_(None), o.not_before <= now + soon))
     left = and_(o.status == "sending", o.claimed_at <= now - UNKNOWN_AFTER)
     found = await connection.execute(select(o.conversation_id).where(o.open, or_(due, left)).distinct().limit(most))
     return list(found.scalars())

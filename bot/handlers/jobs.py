@@ -11,9 +11,9 @@ import structlog
 
 from backend import metrics
 from backend.bus import Bus, Topic
-from backend.db import Database
+from backend.db import Database, is_outage
 from backend.grouping import Grouped
-from backend.repositories import inbox, jobs
+from backend.repositories import dead, inbox, jobs
 from backend.repositories.jobs import JobRow
 from backend.services.work import Finished, TryLater
 from backend.tracing import follow
@@ -24,14 +24,21 @@ log = structlog.get_logger(__name__)
 
 MOST_TRIES = 5
 """Tries of a job that fails by its own fault; one that waits for somebody else is tried for as long as it takes."""
+MOST_LOSSES = 3
+"""Workers that may die or hang over one job."""
+WORN_OUT = "every worker that began it died or hung"
 LONGEST_BACK_OFF = 300.0
 
 MOST_AT_ONCE = 64
-HELD_EVERY = jobs.LEASE.total_seconds() / 3
+HELD_EVERY = jobs.LEASE.total_seconds() / 4
 
 _batch_size = metrics.BATCH_SIZE.labels("jobs")
 
 Executor = Callable[[JobRow, datetime], Awaitable[Finished]]
+
+
+class WornOut(Exception):  # noqa: N818 - it says what happened
+    """Every worker that began this job died or hung."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +51,10 @@ class _Closing:
 
 
 class JobWorker:
-    """`run` starts the rung jobs and returns; each finishes, waits or fails by itself, at most `at_once` at a time.
+    """`run` carries out the rung jobs and returns when each has come to an outcome, waits or has failed.
 
     Jobs of a kind that has no executor here are rung where `elsewhere` says. An outcome is an inbox row, so it comes
-    exactly once. Outcomes of many jobs share a transaction.
+    exactly once. What many calls begin or end at the same time shares a transaction.
     """
 
     def __init__(
@@ -58,30 +65,36 @@ class JobWorker:
         now: Callable[[], datetime],
         *,
         elsewhere: Topic = "jobs",
-        at_once: int = MOST_AT_ONCE,
     ) -> None:
         self._database = database
         self._bus = bus
         self._executors = executors
         self._now = now
         self._elsewhere: Topic = elsewhere
-        self._at_once = at_once
-        self._running: dict[asyncio.Task[None], int] = {}
+        self._running: set[int] = set()
+        self._claimed: dict[int, jobs.Claim] = {}
+        self._claiming: Grouped[Sequence[int]] = Grouped(self._claim_all, MOST_AT_ONCE)
         self._closing: Grouped[_Closing] = Grouped(self._close_all, MOST_AT_ONCE)
 
-    @metrics.counted_as("jobs")
     async def run(self, job_ids: Sequence[int]) -> None:
-        while len(self._running) + len(job_ids) > self._at_once and self._running:
-            await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+        await self._claiming.add(job_ids)
+        claims = [self._claimed.pop(job_id) for job_id in dict.fromkeys(job_ids) if job_id in self._claimed]
+        await self._bus.ring(self._elsewhere, [claim.id for claim in claims if claim.elsewhere])
+        for claim in claims:
+            if claim.due_in is not None:
+                await self._bus.ring("jobs", [claim.id], claim.due_in)
+        await asyncio.gather(*(self._run_one(claim.job) for claim in claims if claim.job is not None))
+
+    @metrics.counted_as("jobs")
+    async def _claim_all(self, wanted: list[Sequence[int]]) -> None:
+        ids = list(dict.fromkeys(job_id for job_ids in wanted for job_id in job_ids))
         async with self._database.write() as connection:
-            claimed, others = await jobs.claim(connection, job_ids, self._executors.keys(), self._now())
-        if claimed:
-            _batch_size.observe(len(claimed))
-        for job in claimed:
-            task = asyncio.create_task(self._run_one(job))
-            self._running[task] = job.id
-            task.add_done_callback(self._running.pop)
-        await self._bus.ring(self._elsewhere, others)
+            claims = await jobs.claim(connection, ids, self._executors.keys(), self._now())
+        taken = [claim.id for claim in claims if claim.job is not None]
+        if taken:
+            _batch_size.observe(len(taken))
+        self._running.update(taken)
+        self._claimed.update((claim.id, claim) for claim in claims)
 
     async def hold(self) -> None:
         """For as long as this process is alive, its jobs stay its own."""
@@ -91,32 +104,25 @@ class JobWorker:
                 continue
             try:
                 async with self._database.write() as connection:
-                    await jobs.hold(connection, list(self._running.values()), self._now())
+                    await jobs.hold(connection, list(self._running), self._now())
             except Exception as error:  # the next time may be in time yet; if not, another worker takes them
                 log.warning("jobs_not_held", cause=type(error).__name__)
 
-    async def drain(self) -> None:
-        """Wait until nothing is running."""
-        while self._running:
-            await asyncio.wait(self._running)
-
-    async def stop(self, within: float) -> None:
-        """Wait so many seconds for what is running; what takes longer is given back and rung for others."""
+    async def give_back(self) -> None:
+        """What was begun and cancelled is free for others."""
         if self._running:
-            await asyncio.wait(self._running, timeout=within)
-        left = dict(self._running)
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
-        if left:
+            left = list(self._running)
             async with self._database.write() as connection:
-                await jobs.release(connection, list(left.values()))
-            await self._bus.ring("jobs", left.values())
+                await jobs.release(connection, left)
+            await self._bus.ring("jobs", left)
 
+    @metrics.counted_as("jobs")
     async def _run_one(self, job: JobRow) -> None:
         follow(job.trace)
         started = self._now()
         try:
+            if job.losses >= MOST_LOSSES:
+                raise WornOut
             finished = await self._executors[job.kind](job, started)
             await self._closing.add(_Closing(job, finished))
             log.debug("job_done", job=job.id, kind=job.kind, outcome=finished.outcome)
@@ -124,21 +130,25 @@ class JobWorker:
         except TryLater as wait:
             await self._postpone(job, wait.cause, wait.after)
         except Exception as error:  # a job's fault is told to its conversation, never lost
+            if is_outage(error):  # nobody's fault: its lease runs out, and it is taken up again
+                self._running.discard(job.id)
+                raise
             await self._failed(job, error)
+        self._running.discard(job.id)
 
     @metrics.counted_as("jobs")
     async def _close_all(self, closings: list[_Closing]) -> None:
         """All in one transaction; where one of them cannot be written, each in its own, so that it stops no other."""
         try:
             await self._close(closings)
-        except Exception:
-            if len(closings) == 1:
+        except Exception as error:
+            if len(closings) == 1 or is_outage(error):
                 raise
             for closing in closings:
                 try:
                     await self._close([closing])
-                except Exception as error:  # this one alone is at fault
-                    await self._failed(closing.job, error)
+                except Exception as fault:  # this one alone is at fault
+                    await self._failed(closing.job, fault)
 
     async def _close(self, closings: Sequence[_Closing]) -> None:
         now = self._now()
@@ -151,6 +161,8 @@ class JobWorker:
                     open_ids |= await jobs.finish(connection, [closing.job.id], now, error=closing.error)
                 if closing.job.id not in open_ids:
                     continue
+                if closing.error:
+                    await dead.add(connection, [_letter(closing.job, closing.error)], now)
                 if closing.finished.write is not None:
                     new_jobs.extend(await closing.finished.write(connection))
                 arrivals.extend(_arrivals(closing))
@@ -176,11 +188,17 @@ class JobWorker:
             where=where(error),
             attempt=job.attempts,
         )
-        if job.attempts + 1 < MOST_TRIES:
+        if job.attempts + 1 < MOST_TRIES and not isinstance(error, WornOut):
             await self._postpone(job, type(error).__name__, None)
         else:
             metrics.JOB_TRIES_FAILED.labels(job.kind, "False").inc()
-            await self._close([_Closing(job, Finished("failed"), type(error).__name__)])
+            metrics.DEAD_LETTERS.labels("jobs").inc()
+            reason = WORN_OUT if isinstance(error, WornOut) else type(error).__name__
+            await self._close([_Closing(job, Finished("failed"), reason)])
+
+
+def _letter(job: JobRow, reason: str) -> dead.Letter:
+    return dead.Letter("jobs", job.id, job.id, job.kind, reason, job.attempts + 1)
 
 
 def _arrivals(closing: _Closing) -> list[inbox.Arrival]:

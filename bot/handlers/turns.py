@@ -18,9 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import metrics
 from backend.bus import Bus
-from backend.db import Database
+from backend.db import Database, is_outage
 from backend.domain.values import evolve, value
-from backend.repositories import conversations, inbox, jobs, outbox
+from backend.repositories import conversations, dead, inbox, jobs, outbox
 from backend.services.facts import Subject
 from backend.services.records import RecordItem
 from bot import events as ev
@@ -127,6 +127,8 @@ class TurnWorker:
         try:
             await self._run_batch(conversation_ids)
         except Exception as error:  # one conversation's fault must not become everybody's
+            if is_outage(error):
+                raise
             if len(conversation_ids) == 1:
                 await self._failed(conversation_ids[0], error)
                 return
@@ -309,7 +311,11 @@ class TurnWorker:
                 body = {"text": text, "buttons": []}
                 draft = outbox.Draft(conversation_id, "reply", "common.trouble", body, first.trace)
                 await outbox.add(connection, [draft], now)
+                cause, tries = type(error).__name__, first.attempts + 1
+                letter = dead.Letter("turns", conversation_id, first.id, str(first.event["kind"]), cause, tries)
+                await dead.add(connection, [letter], now)
         metrics.TURN_FAILURES.labels(str(give_up)).inc()
+        metrics.DEAD_LETTERS.labels("turns").inc(give_up)
         log.error(
             "turn_failed",
             trace=first.trace,

@@ -12,7 +12,7 @@ from types import TracebackType
 from backend import crypto
 from tests.e2e.running import Service
 
-READY_WITHIN = 30.0
+READY_WITHIN = 90.0
 
 
 class Fleet(AbstractContextManager["Fleet"]):

@@ -19,7 +19,7 @@ from tests import postgres
 from tests.e2e.private import leaks
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-STARTS_WITHIN = 60.0
+STARTS_WITHIN = 120.0
 SECRET = "s3cret-of-the-webhook"
 
 

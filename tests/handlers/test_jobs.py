@@ -13,12 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from structlog.testing import capture_logs
 
 from backend.db import Database
+from backend.loops import Duty, Loops
 from backend.models import Job, table
-from backend.repositories import jobs
+from backend.repositories import dead, jobs
 from backend.repositories.jobs import JobDraft, JobRow
 from backend.services.work import Finished, TryLater
 from bot import events as ev
-from bot.handlers.jobs import LONGEST_BACK_OFF, MOST_AT_ONCE, MOST_TRIES, JobWorker
+from bot.handlers.jobs import LONGEST_BACK_OFF, MOST_AT_ONCE, MOST_LOSSES, MOST_TRIES, WORN_OUT, JobWorker
 from tests.handlers.support import INBOX, Bench
 
 JOBS = table(Job)
@@ -55,7 +56,15 @@ class Desk:
 
     async def work(self, *ids: int) -> None:
         await self.worker.run(ids)
-        await self.worker.drain()
+
+    async def begins(self, *ids: int) -> asyncio.Task[None]:
+        """Until all of them are under way."""
+        before = len(self.ran)
+        task = asyncio.create_task(self.worker.run(ids))
+        async with asyncio.timeout(5):
+            while len(self.ran) < before + len(ids):  # noqa: ASYNC110 - a job has no event
+                await asyncio.sleep(0.005)
+        return task
 
     async def outcomes(self) -> list[tuple[str, str]]:
         """(token, outcome) of every outcome that the chat has been told, in order."""
@@ -90,7 +99,6 @@ async def test_two_workers_on_the_same_jobs_run_each_once(desk: Desk) -> None:
     ids = await desk.queue(*map(str, range(8)))
     other = desk.another()
     await asyncio.gather(desk.worker.run(ids), other.run(ids), desk.worker.run(ids))
-    await asyncio.gather(desk.worker.drain(), other.drain())
     assert sorted(desk.ran) == ids
     assert sorted(await desk.outcomes()) == [(str(n), "received") for n in range(8)]
 
@@ -116,15 +124,13 @@ async def test_a_job_whose_worker_came_back_late_is_told_once(desk: Desk) -> Non
         return writing("quick")
 
     desk.act = slow
-    await desk.worker.run([job])
-    await asyncio.sleep(0)
+    late = await desk.begins(job)
     desk.bench.clock.time += jobs.LEASE + timedelta(seconds=1)
     desk.act = quick
     other = desk.another()
     await other.run([job])
-    await other.drain()
     release.set()
-    await desk.worker.drain()
+    await late
     assert (await desk.outcomes(), written) == ([("1", "received")], ["quick"])
 
 
@@ -190,7 +196,6 @@ async def test_the_dialogs_have_a_sentence_for_a_job_that_failed(desk: Desk) -> 
     )
     for _ in range(MOST_TRIES):
         await worker.run([job])
-        await worker.drain()
         desk.bench.clock.passes(minutes=10)
     await desk.bench.work()
     assert "IKD sedang tidak bisa dihubungi" in desk.bench.channel.sent[-1].text
@@ -212,9 +217,9 @@ async def test_one_write_that_fails_stops_no_other_of_its_group(desk: Desk) -> N
         return Finished("received", write=write)
 
     desk.act = together
-    await desk.worker.run(ids)
+    task = await desk.begins(*ids)
     gate.set()
-    await desk.worker.drain()
+    await task
     assert sorted(token for token, _ in await desk.outcomes()) == ["0", "1", "3", "4", "5"]
     assert (await desk.row(ids[2]))["status"] == "queued"
     desk.act = done
@@ -231,25 +236,28 @@ async def test_slow_jobs_hold_up_nobody_until_there_are_very_many(desk: Desk) ->
         return Finished("received")
 
     desk.act = slow
-    many = await desk.queue(*(f"slow-{n}" for n in range(MOST_AT_ONCE - 1)))
-    await asyncio.wait_for(desk.worker.run(many), 5)
-    desk.act = done
-    [quick] = await desk.queue("quick")
-    await asyncio.wait_for(desk.worker.run([quick]), 5)
+    stopping = asyncio.Event()
+    loops = Loops(desk.bench.bus, [Duty("jobs", MOST_AT_ONCE, desk.worker.run, apart=True)], stopping)
+    loops.start()
+    await desk.bench.bus.ring("jobs", await desk.queue(*(f"slow-{n}" for n in range(MOST_AT_ONCE - 1))))
     async with asyncio.timeout(5):
-        while ("quick", "received") not in await desk.outcomes():  # noqa: ASYNC110 - a row has no event
+        while len(desk.ran) < MOST_AT_ONCE - 1:  # noqa: ASYNC110 - a job has no event
+            await asyncio.sleep(0.01)
+        desk.act = done
+        await desk.bench.bus.ring("jobs", await desk.queue("quick"))
+        while ("quick", "received") not in await desk.outcomes():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     assert await desk.outcomes() == [("quick", "received")]
     release.set()
-    await desk.worker.drain()
+    await loops.stop(5)
     assert len(await desk.outcomes()) == MOST_AT_ONCE
 
 
 async def test_what_a_killed_process_had_begun_is_found_and_finished_once(desk: Desk) -> None:
     first, second = await desk.queue("1", "2")
     async with desk.bench.database.write() as connection:
-        claimed, _ = await jobs.claim(connection, [first], {"photo.receive"}, desk.bench.clock())
-    assert [job.id for job in claimed] == [first]
+        [claim] = await jobs.claim(connection, [first], {"photo.receive"}, desk.bench.clock())
+    assert claim.job is not None
     async with desk.bench.database.read() as connection:
         assert await jobs.waiting(connection, desk.bench.clock(), desk.bench.clock(), 10) == [second]
     async with desk.bench.database.write() as connection:
@@ -268,15 +276,70 @@ async def test_a_job_of_a_dead_worker_is_taken_up_after_its_lease(desk: Desk) ->
 
     desk.act = hangs
     [job] = await desk.queue("1")
-    await desk.worker.run([job])
-    assert (await desk.row(job))["status"] == "running"
+    task = await desk.begins(job)
     desk.act = done
     other = desk.another()
+    desk.bench.clock.time += jobs.LEASE / 2
     await other.run([job])
-    await other.drain()
     assert await desk.outcomes() == [], "somebody may still be at it"
-    desk.bench.clock.time += jobs.LEASE + timedelta(seconds=1)
+    desk.bench.clock.time += jobs.LEASE
     await other.run([job])
-    await other.drain()
     assert await desk.outcomes() == [("1", "received")]
-    await desk.worker.stop(0)
+    task.cancel()
+
+
+async def test_a_worker_that_lives_keeps_its_long_job(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.handlers.jobs.HELD_EVERY", 0.01)
+    release = asyncio.Event()
+
+    async def long(_: JobRow) -> Finished:
+        await release.wait()
+        return Finished("received")
+
+    desk.act = long
+    [job] = await desk.queue("1")
+    task, holding = await desk.begins(job), asyncio.create_task(desk.worker.hold())
+    desk.bench.clock.time += 3 * jobs.LEASE
+    async with asyncio.timeout(5):
+        while (await desk.row(job))["claimed_at"] != desk.bench.clock():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    await desk.another().run([job])
+    release.set()
+    await task
+    holding.cancel()
+    assert (await desk.outcomes(), len(desk.ran)) == ([("1", "received")], 1)
+
+
+async def test_what_a_stopping_worker_cannot_finish_goes_to_another_at_once(desk: Desk) -> None:
+    async def hangs(_: JobRow) -> Finished:
+        await asyncio.Event().wait()
+        return Finished("received")
+
+    desk.act = hangs
+    [job] = await desk.queue("1")
+    task = await desk.begins(job)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await desk.worker.give_back()
+    assert await desk.bench.rung("jobs") == [job]
+    desk.act = done
+    await desk.another().run([job])
+    assert (await desk.outcomes(), (await desk.row(job))["attempts"]) == ([("1", "received")], 1)
+
+
+async def test_a_job_over_which_every_worker_dies_is_given_up_on(desk: Desk) -> None:
+    async def dies(_: JobRow) -> Finished:
+        await asyncio.Event().wait()
+        return Finished("received")
+
+    desk.act = dies
+    [job] = await desk.queue("1")
+    for _ in range(MOST_LOSSES):
+        (await desk.begins(job)).cancel()
+        desk.worker = desk.another()
+        desk.bench.clock.time += jobs.LEASE + timedelta(seconds=1)
+    await desk.work(job)
+    assert (await desk.outcomes(), len(desk.ran)) == ([("1", "failed")], MOST_LOSSES)
+    async with desk.bench.database.read() as connection:
+        [stored] = await dead.page(connection, 0, 10)
+    assert (stored.letter.topic, stored.letter.row_id, stored.letter.reason) == ("jobs", job, WORN_OUT)

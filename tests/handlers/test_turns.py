@@ -11,7 +11,7 @@ from sqlalchemy import event, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.db import Database
-from backend.repositories import inbox
+from backend.repositories import dead, inbox
 from backend.services.facts import Subject
 from bot.effects import Say
 from bot.events import Choice, Event, JobFinished, PhotoRef, Photos, Started, Text, Timeout, to_json
@@ -89,8 +89,10 @@ async def test_a_poison_message_stops_only_its_own_chat_and_is_set_aside_with_it
     await bench.send()
     async with bench.database.read() as connection:
         row = (await connection.execute(select(INBOX).where(INBOX.c.provider_id == "m1"))).mappings().one()
+        [stored] = await dead.page(connection, 0, 10)
     assert row["handled_at"] is not None
     assert row["error"] == "RuntimeError"
+    assert stored.letter == dead.Letter("turns", row["conversation_id"], row["id"], "Text", "RuntimeError", 3)
     texts = [m.text for m in bench.channel.sent]
     assert any(t.startswith("Selamat datang") for t in texts)
     assert any(t == bench.turns._catalogue.text(Say("common.trouble")) for t in texts)
@@ -121,7 +123,7 @@ async def test_a_timer_that_is_due_is_an_event_once(bench: Bench) -> None:
     assert len(bench.channel.sent) == told + 1, "the slow look-up is told, once"
 
 
-async def test_a_turn_that_cannot_be_written_leaves_the_message_pending(
+async def test_a_database_that_is_away_is_no_fault_of_the_message(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await bench.arrives("a", Started())
@@ -131,7 +133,9 @@ async def test_a_turn_that_cannot_be_written_leaves_the_message_pending(
 
     with monkeypatch.context() as patch:
         patch.setattr(TurnWorker, "_write", breaks)
-        await bench.turns.run([1])
+        for _ in range(5):
+            with pytest.raises(ConnectionError):
+                await bench.turns.run([1])
     assert await bench.pending() == 1
     await bench.turns.run([1])
     await bench.send()

@@ -102,8 +102,9 @@ class Desk:
 
     async def claim(self, job_id: int, person_id: int | None = None) -> jobs.JobRow:
         async with self.database.write() as connection:
-            [row], _ = await jobs.claim(connection, [job_id], JOBS, self.now)
-        return replace(row, person_id=person_id) if person_id is not None else row
+            [claim] = await jobs.claim(connection, [job_id], JOBS, self.now)
+        assert claim.job is not None
+        return replace(claim.job, person_id=person_id) if person_id is not None else claim.job
 
     async def close(self, job: jobs.JobRow, finished: Finished) -> list[int]:
         """Close a job as the job worker does; the ids of the jobs that it queued."""
