@@ -12,7 +12,7 @@ import uvloop
 from backend.commands.accounts import key_app, user_app
 from backend.commands.bench import bench_app
 from backend.commands.bench_selection import bench_selection
-from backend.commands.common import fail, load_settings, out, with_database
+from backend.commands.common import fail, load_settings, open_database, out, with_database
 from backend.commands.dead import dead_app
 from backend.commands.dialogs import dialogs
 from backend.commands.doctor import doctor
@@ -22,9 +22,9 @@ from backend.commands.partitions import partitions
 from backend.commands.policy import policy_app
 from backend.commands.selection import select
 from backend.commands.whatsapp import whatsapp_app
-from backend.db import Database
 from backend.migrate import migrate as bring_up
 from backend.roles import Role
+from backend.settings import Settings
 from backend.worker import build
 
 app = typer.Typer(no_args_is_help=True, help="Perlinsos in chat.", pretty_exceptions_show_locals=False)
@@ -65,15 +65,15 @@ def serve(
         from backend.serving import serve  # the web stack loads only for the command that needs it
 
         if settings.sandbox == "on" and not role:
-            await migrate_first(settings.database_url)
+            await migrate_first(settings)
         await serve(await build(settings, role or ()))
 
     uvloop.run(run())  # half the CPU of asyncio's own loop for a message
 
 
-async def migrate_first(url: str) -> None:
+async def migrate_first(settings: Settings) -> None:
     """A sandbox brings its own schema up; in production that is an operator's deliberate act."""
-    database = Database(url)
+    database = open_database(settings)
     try:
         await bring_up(database)
     finally:

@@ -20,6 +20,13 @@ from sqlalchemy.sql.dml import Insert
 from backend import metrics
 
 READ_ONLY = "perlinsos_read_only"
+_NOTHING_PREPARED: dict[str, Any] = {
+    "statement_cache_size": 0,
+    "prepared_statement_cache_size": 0,
+    "prepared_statement_name_func": lambda: "",
+}
+"""Statements without a name live as long as their transaction and nobody else can stumble over them: a named one would wait
+on a connection that the next transaction does not get."""
 HANGING_AFTER_MS = "20000"
 """A process that hangs in the middle of a transaction would hold its rows for ever: PostgreSQL ends it after so long."""
 
@@ -29,12 +36,17 @@ class Database:
 
     SQLite takes one writer at a time: `write()` queues for it in this process instead of failing, and starts with
     BEGIN IMMEDIATE, so that what it reads cannot change before it writes.
+
+    `pooler`: between us and PostgreSQL stands a pooler that gives each transaction another connection.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+    def __init__(self, url: str, *, pool_size: int = 10, pooler: bool = False) -> None:
         self.is_sqlite = url.startswith("sqlite")
         options: dict[str, Any] = {} if self.is_sqlite else {"pool_size": pool_size, "max_overflow": 0}
-        if not self.is_sqlite:
+        if pooler and not self.is_sqlite:
+            # The pooler takes no setting of a session; it ends what hangs by its own (idle_transaction_timeout).
+            options["connect_args"] = dict(_NOTHING_PREPARED)
+        elif not self.is_sqlite:
             options["connect_args"] = {"server_settings": {"idle_in_transaction_session_timeout": HANGING_AFTER_MS}}
         # Hidden: an error's text would otherwise quote the values of the statement, and ends in somebody's log.
         self.engine: AsyncEngine = create_async_engine(url, hide_parameters=True, **options)

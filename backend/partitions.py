@@ -155,14 +155,15 @@ async def _patiently(
         try:
             return await work(database, of, month)
         except DBAPIError as error:
-            if not _was_locked(error):
+            if not was_locked(error):
                 raise
             log.info("partition_waits", name=name_of(of.table, month))
             await asyncio.sleep(1.0)
     return await work(database, of, month)
 
 
-def _was_locked(error: DBAPIError) -> bool:
+def was_locked(error: DBAPIError) -> bool:
+    """Whether a lock was not to be had within the time that was set for it."""
     return getattr(error.orig, "sqlstate", None) == "55P03"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,7 @@ from backend.gateways.ikd import IkdGateway
 from backend.gateways.photo_store import PhotoStore
 from backend.gateways.sources import SourcesGateway
 from backend.repositories import contents
+from backend.roles import Role, pool_size
 from backend.services.sources import Sources
 from backend.settings import Settings
 from bot.handlers.intake import Intake
@@ -71,13 +72,16 @@ def code() -> str:
 class Parts:
     """Needs an installed key ring and a migrated database."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, roles: Collection[Role] = tuple(Role)) -> None:
         self.settings = settings
+        self._roles = roles
         self._contents: Mapping[str, str] = {}
 
     @cached_property
     def database(self) -> Database:
-        return Database(self.settings.database_url)
+        settings = self.settings
+        size = settings.database_pool or pool_size(self._roles)
+        return Database(settings.database_url, pool_size=size, pooler=settings.database_pooler == "on")
 
     @cached_property
     def bus(self) -> Bus:

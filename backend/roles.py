@@ -21,6 +21,16 @@ class Role(StrEnum):
     """IKD and the data owners as the sandbox has them; only where it is switched on."""
 
 
+POOL = {Role.WEB: 4, Role.WORKER: 10, Role.SENDER: 6, Role.FACE: 4, Role.CONSOLE: 5, Role.SANDBOX: 1}
+"""Database connections that a process of a role can keep busy. More of them make PostgreSQL slower, not faster."""
+MOST_POOL = 16
+
+
+def pool_size(roles: Iterable[Role]) -> int:
+    """Connections for a process of these roles together."""
+    return min(sum(POOL[role] for role in roles), MOST_POOL)
+
+
 def chosen(roles: Iterable[Role], *, sandbox: bool) -> frozenset[Role]:
     """Those named, or every role that this installation has."""
     named = frozenset(roles)

@@ -21,6 +21,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="PERLINSOS_", env_file=None, extra="ignore")
 
     database_url: str = "sqlite+aiosqlite:///var/perlinsos.db"
+    database_pooler: OnOff = "off"
+    database_pool: int = Field(default=0, ge=0, description="connections of this process; 0: by its roles")
     bus_url: SecretStr = SecretStr("memory://")
     bus_replicas: int = Field(default=1, ge=1, le=5)
     media_url: str = "file:var/photos"

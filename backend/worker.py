@@ -135,7 +135,7 @@ class Runtime:
 async def build(settings: Settings, roles: Collection[Role] = ()) -> Runtime:
     """The parts that these roles need, wired; without any, all of them."""
     mine = chosen(roles, sandbox=settings.sandbox == "on")
-    parts = Parts(settings)
+    parts = Parts(settings, mine)
     await parts.load()
     duties: list[Duty] = []
     workers: list[JobWorker] = []

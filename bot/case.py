@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 
+from backend.domain.appeals import OPEN
 from backend.domain.names import call_name
 from bot.effects import Option, Say
 from bot.facts import AppealFacts, DecisionFacts, Facts, PersonFacts, ReasonFacts
 from bot.prompts import Scene, option
 
-ONGOING = frozenset({"received", "in_review", "need_more"})
+ONGOING = frozenset(OPEN)
 
 
 def owner(scene: Scene) -> PersonFacts | None:

@@ -67,7 +67,7 @@ class AppealStep:
 
 @value
 class AppealFacts:
-    """`status`: `received`, `in_review`, `need_more`, `decided`, `withdrawn`; `outcome` once decided."""
+    """`status`: `received`, `in_review`, `need_more`, `field_check`, `decided`, `withdrawn`; `outcome` once decided."""
 
     id: int
     number: str

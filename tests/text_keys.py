@@ -40,8 +40,8 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     "appeal.{}": ("statement", "statement_again", "statement_reply"),
     "appeal.outcome_{}": ("upheld", "partly", "rejected", "withdrawn", "redirected"),
     "appeal.photo_{}": (*_PHOTO, "dark", "bright", "blurred", "small"),
-    "appeal.state_{}": ("received", "in_review", "need_more", "decided", "withdrawn"),
-    "appeal.step_{}": ("received", "in_review", "need_more", "decided", "withdrawn"),
+    "appeal.state_{}": ("received", "in_review", "need_more", "field_check", "decided", "withdrawn"),
+    "appeal.step_{}": ("received", "in_review", "need_more", "field_check", "decided", "withdrawn"),
     "appeal.stuck_{}": (
         "no_registration", "no_decision", "accepted", "too_late", "nothing_contestable",
     ),

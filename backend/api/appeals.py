@@ -56,8 +56,8 @@ async def list_appeals(
 
 @router.post("", status_code=201, summary="Hand in an appeal of a person who has proven who they are")
 async def create_appeal(given: NewAppeal, parts: Parts, caller: Authorised, once: Once = "") -> AppealRead:
-    """Against the misuse of a NIK only its owner may appeal: without a face match of theirs in the chat within the last
-    minutes it is refused. Evidence follows with `POST /api/v1/appeals/{appeal_id}/evidence`."""
+    """Against the misuse of a NIK only its owner may appeal, in a chat and with their face: from a system it is refused.
+    Evidence follows with `POST /api/v1/appeals/{appeal_id}/evidence`."""
     contest = Contest(given.decision_id, given.kind, given.reasons, given.not_mine, given.statement)
     async with parts.database.read() as connection:
         wanted = listing.Filters(regions=caller.regions(), ids=(given.decision_id,))
@@ -139,6 +139,13 @@ async def ask_more(given: MoreAsked, appeal_id: Id, parts: Parts, caller: Author
     )
 
 
+@router.post("/{appeal_id}/field-check", summary="Have BPS look on the spot")
+async def check_on_the_spot(appeal_id: Id, parts: Parts, caller: Authorised) -> AppealRead:
+    return await _act(
+        parts, caller, appeal_id, lambda c: review.field_check(c, parts.database, appeal_id, caller.actor, parts.now())
+    )
+
+
 @router.post("/{appeal_id}/resolve", summary="Decide an appeal")
 async def resolve_appeal(given: Resolution, appeal_id: Id, parts: Parts, caller: Authorised) -> AppealRead:
     """`upheld`: what was contested does not hold; `partly`: only what `accepted` names. A new selection without these
@@ -181,11 +188,14 @@ async def _read(parts: Services, caller: Caller, appeal_id: int) -> AppealRead:
         found = (await appeals.by_ids(connection, [appeal_id]))[appeal_id]
         history = (await appeals.history_of(connection, [appeal_id]))[appeal_id]
         evidence = await photos.of_appeals(connection, [appeal_id])
+        first = (await appeals.by_ids(connection, [found.first_id])).get(found.first_id) if found.first_id else None
     return AppealRead(
         **AppealSummary.of(listed).model_dump(),
         contested=list(found.contested),
         not_mine=list(found.not_mine),
         statement=found.statement,
+        step_due_on=found.step_due_on,
+        first_number=first.number if first is not None else None,
         outcome_reason=found.outcome_reason,
         evidence=[Evidence.model_validate(photo) for photo in evidence],
         history=[AppealStep.model_validate(step) for step in history],

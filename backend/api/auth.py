@@ -73,6 +73,7 @@ RULES: Mapping[str, Rule] = {
     "read_evidence": Rule(OFFICERS),
     "take_up_appeal": Rule(OFFICERS),
     "ask_more": Rule(OFFICERS),
+    "check_on_the_spot": Rule(OFFICERS),
     "resolve_appeal": Rule(OFFICERS),
     "list_conversations": Rule(READERS),
     "list_messages": Rule(OFFICERS),

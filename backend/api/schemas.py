@@ -16,7 +16,7 @@ from backend.repositories.listing import ListedAppeal, ListedConversation, Liste
 
 RegistrationStatus = Literal["waiting_identity", "submitted", "decided", "withdrawn", "erased"]
 Outcome = Literal["eligible", "not_eligible", "waiting"]
-AppealStatus = Literal["received", "in_review", "need_more", "decided", "withdrawn"]
+AppealStatus = Literal["received", "in_review", "need_more", "field_check", "decided", "withdrawn"]
 AppealOutcome = Literal["upheld", "partly", "rejected", "redirected", "withdrawn"]
 
 Digits16 = Annotated[str, StringConstraints(pattern=r"^[0-9]{16}$")]
@@ -165,7 +165,8 @@ class NewSelection(Given):
 
 
 class NewAppeal(Given):
-    """An appeal. `data_wrong` names contestable `reasons`; `nik_misused` names in `not_mine` whose data are not theirs."""
+    """An appeal. `nik_misused` names in `not_mine` whose data are not theirs, and is refused from a system; all others name
+    contestable `reasons`, `household_wrong` only those about the household."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -181,7 +182,7 @@ class NewAppeal(Given):
         },
     )
     decision_id: Annotated[int, Field(ge=1, le=2**63 - 1)]
-    kind: Literal["data_wrong", "nik_misused"]
+    kind: Literal["data_wrong", "nik_misused", "circumstances", "household_wrong"]
     reasons: Annotated[list[ReasonCode], Field(max_length=20)] = []
     not_mine: Annotated[list[ReasonCode], Field(max_length=20)] = []
     statement: Annotated[str, StringConstraints(strip_whitespace=True, max_length=1500)] = ""
@@ -229,8 +230,14 @@ class Evidence(Shown):
 
 
 class AppealRead(AppealSummary):
-    """An appeal with what is contested, the statement, the evidence and the history."""
+    """An appeal with what is contested, the statement, the evidence and the history.
 
+    `step_due_on`: until when it should leave its state. `first_number`: the first appeal about this registration, when
+    this one asks again.
+    """
+
+    step_due_on: date | None
+    first_number: str | None = Field(examples=["SGH-7K2M-92"])
     contested: list[str]
     not_mine: list[str]
     statement: str | None

@@ -69,12 +69,17 @@ class _Stderr:
     debug = info = warning = error = critical = exception = log = msg
 
 
+def open_database(settings: Settings) -> Database:
+    """The configured database, for the work of one command."""
+    return Database(settings.database_url, pool_size=4, pooler=settings.database_pooler == "on")
+
+
 def with_database(work: Callable[[Database], Awaitable[T]]) -> T:
     """Run `work` with the configured database."""
     settings = load_settings()
 
     async def run() -> T:
-        database = Database(settings.database_url)
+        database = open_database(settings)
         try:
             return await work(database)
         finally:

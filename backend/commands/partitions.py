@@ -10,10 +10,10 @@ import typer
 from rich.filesize import decimal
 from rich.table import Table
 
-from backend.commands.common import load_settings, out
-from backend.db import Database
+from backend.commands.common import load_settings, open_database, out
 from backend.partitions import Partition, listed
 from backend.services.retention import Upkeep, keep_up
+from backend.settings import Settings
 
 
 def partitions(
@@ -21,7 +21,7 @@ def partitions(
 ) -> None:
     """Show the months of messages with their size."""
     settings = load_settings()
-    found, done = asyncio.run(_look(settings.database_url, settings.messages_kept_months, upkeep))
+    found, done = asyncio.run(_look(settings, upkeep))
     if done is not None:
         out.print(f"made {_names(done.made)}, dropped {_names(done.dropped)}, {done.deleted} rows deleted")
     if not found:
@@ -38,10 +38,10 @@ def _names(names: tuple[str, ...]) -> str:
     return ", ".join(names) or "nothing"
 
 
-async def _look(url: str, months: int, upkeep: bool) -> tuple[list[Partition], Upkeep | None]:
-    database = Database(url)
+async def _look(settings: Settings, upkeep: bool) -> tuple[list[Partition], Upkeep | None]:
+    database = open_database(settings)
     try:
-        done = await keep_up(database, datetime.now(UTC), months) if upkeep else None
+        done = await keep_up(database, datetime.now(UTC), settings.messages_kept_months) if upkeep else None
         async with database.read() as connection:
             return await listed(connection), done
     finally:

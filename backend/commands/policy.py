@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.commands.common import err, fail, load_settings, out, with_database
+from backend.commands.common import err, fail, load_settings, open_database, out, with_database
 from backend.db import Database
 from backend.parts import now
 from backend.policy.comparison import differences
@@ -192,7 +192,7 @@ def _signed(login: str, act: Callable[[AsyncConnection, UserRow, datetime], Awai
     settings = load_settings()
 
     async def run() -> VersionRow | None:
-        database = Database(settings.database_url)
+        database = open_database(settings)
         at = now()
         try:
             person = await log_in(database, login, password, at)

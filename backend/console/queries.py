@@ -10,7 +10,7 @@ from backend.domain.numbers import NumberKind, parse_number
 from backend.repositories.listing import Filters, Page
 
 REGISTRATION_STATUSES = ("waiting_identity", "submitted", "decided", "withdrawn", "erased")
-APPEAL_STATUSES = ("received", "in_review", "need_more", "decided", "withdrawn")
+APPEAL_STATUSES = ("received", "in_review", "need_more", "field_check", "decided", "withdrawn")
 OUTCOMES = ("eligible", "not_eligible", "waiting")
 ROWS = 25
 MOST_PAGES = 100_000

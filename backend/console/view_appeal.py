@@ -10,9 +10,10 @@ from nicegui import ui
 
 from backend.console.frame import act, chip, frame, heading
 from backend.console.sessions import Desk, Officer
+from backend.domain.appeals import OPEN
 from backend.domain.regions import name_of
 from backend.repositories import appeals, decisions, listing, photos, regions
-from backend.repositories.appeals import OPEN, AppealEventRow, AppealRow
+from backend.repositories.appeals import AppealEventRow, AppealRow
 from backend.repositories.decisions import DecisionRow
 from backend.repositories.listing import Filters, ListedAppeal, Page
 from backend.repositories.photos import PhotoRow

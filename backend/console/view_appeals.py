@@ -10,9 +10,9 @@ from backend.console.frame import chip, choose, frame, heading, pager, row, tabl
 from backend.console.queries import APPEAL_STATUSES, appeal_filters, page_of
 from backend.console.sessions import Desk, Officer
 from backend.console.view_overview import regencies
+from backend.domain.appeals import OPEN
 from backend.domain.regions import name_of
 from backend.repositories import listing, regions
-from backend.repositories.appeals import OPEN
 from backend.services.clock import local_day
 
 PATH = "/console/appeals"

@@ -11,6 +11,16 @@ from backend.domain.delegation import Ground
 # The officers' promise, told to the appellant with the number. Shorter than the 60 days that UU 25/2009 allows for a
 # complaint about a public service.
 ANSWERED_WITHIN = timedelta(days=30)
+STEP_WITHIN: Mapping[str, timedelta] = {
+    "received": timedelta(days=3),
+    "in_review": timedelta(days=10),
+    "need_more": timedelta(days=7),
+    "field_check": timedelta(days=14),
+}
+"""How long an appeal may stay in each state while it is open; then officers are warned."""
+OPEN = tuple(STEP_WITHIN)
+HOUSEHOLD = frozenset({"components", "decile", "kk_registered_by_other"})
+"""The data that say something about who lives together: what an appeal because of a wrong household may contest."""
 
 Hindrance = Literal[
     "nothing_to_contest", "window_over", "not_proven", "open_already", "unknown_kind", "no_fresh_face_of_the_owner",
@@ -55,15 +65,27 @@ def hindrance(
         return "not_proven"
     if open_already:
         return "open_already"
-    misused = kind == Ground.NIK_MISUSED
-    if not misused and kind != Ground.DATA_WRONG:
+    if kind not in set(Ground):
         return "unknown_kind"
-    if misused and not face_seen:
+    if kind == Ground.NIK_MISUSED and not face_seen:
         return "no_fresh_face_of_the_owner"
-    allowed = {reason["code"] for reason in decision.reasons if misused or reason["contestable"]}
+    allowed = {reason["code"] for reason in decision.reasons if _may_name(kind, reason)}
     return None if named and set(named) <= allowed else "not_contestable"
+
+
+def _may_name(kind: str, reason: Mapping[str, Any]) -> bool:
+    """Whether an appeal on this ground may contest this reason."""
+    if kind == Ground.NIK_MISUSED:
+        return True
+    return bool(reason["contestable"]) and (kind != Ground.HOUSEHOLD_WRONG or reason["datum"] in HOUSEHOLD)
 
 
 def answer_due(filed: date) -> date:
     """The last day on which an appeal filed on this day is decided."""
     return filed + ANSWERED_WITHIN
+
+
+def step_due(status: str, since: date, due: date) -> date | None:
+    """The last day of a state that began on `since`, never after the day of the answer; None once it is over."""
+    within = STEP_WITHIN.get(status)
+    return None if within is None else min(since + within, max(due, since))

@@ -47,7 +47,7 @@ class Ground(StrEnum):
 
     DATA_WRONG = "data_wrong"
     NIK_MISUSED = "nik_misused"
-    CIRCUMSTANCES_CHANGED = "circumstances_changed"
+    CIRCUMSTANCES_CHANGED = "circumstances"
     HOUSEHOLD_WRONG = "household_wrong"
 
 
@@ -112,14 +112,15 @@ def may_appeal(
     level: Level = Level.NONE,
     face: FaceProof | None = None,
     delegation: Delegation | None = None,
+    fresh: timedelta = FRESH,
 ) -> Ruling:
     """Whether `actor` may contest the result of `owner` (the key of the NIK's owner) on this ground.
 
-    For a misused NIK neither a delegation nor an earlier verification counts, only `face`: of the owner, fresh, from
-    this chat, made for `purpose`, never used before. The caller marks it used in the same transaction.
+    For a misused NIK neither a delegation nor an earlier verification counts, only `face`: of the owner, not older than
+    `fresh`, from this chat, made for `purpose`, never used before. The caller marks it used in the same transaction.
     """
     if ground is Ground.NIK_MISUSED:
-        return _owner_in_person(actor, owner, now, purpose, face)
+        return _owner_in_person(actor, owner, now, purpose, face, fresh)
     return may_act(Act.APPEAL, actor, owner, now, level=level, delegation=delegation)
 
 
@@ -153,7 +154,9 @@ def _not_delegated(act: Act, actor: Actor, owner: str, now: datetime, delegation
     return None if act in delegation.acts & DELEGABLE else "act_not_delegated"
 
 
-def _owner_in_person(actor: Actor, owner: str, now: datetime, purpose: str, face: FaceProof | None) -> Ruling:
+def _owner_in_person(
+    actor: Actor, owner: str, now: datetime, purpose: str, face: FaceProof | None, fresh: timedelta
+) -> Ruling:
     if actor.role is not Role.OWNER:
         return Ruling("owner_only")
     if actor.person != owner:
@@ -164,7 +167,7 @@ def _owner_in_person(actor: Actor, owner: str, now: datetime, purpose: str, face
         (face.person != owner, "face_of_other"),
         (face.chat != actor.chat, "face_from_other_chat"),
         (face.purpose != purpose, "face_for_other_appeal"),
-        (not timedelta() <= now - face.at <= FRESH, "face_not_fresh"),
+        (not timedelta() <= now - face.at <= fresh, "face_not_fresh"),
         (face.used, "face_used"),
         (not reaches(face.level, NEEDED[Act.APPEAL_MISUSED_NIK]), "level_too_low"),
     )

@@ -33,6 +33,7 @@ context.configure(
     render_item=render_item,
     compare_type=compare_type,
     include_object=comparable(context.config.attributes["connection"]),
+    transaction_per_migration=context.config.attributes["connection"].dialect.name == "postgresql",
 )
 with context.begin_transaction():
     context.run_migrations()

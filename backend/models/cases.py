@@ -56,14 +56,18 @@ class Decision(Base):
 
 
 class Appeal(Base):
-    """A sanggah against one decision. `status`: received, in_review, need_more, decided, withdrawn."""
+    """A sanggah against one decision. `status`: received, in_review, need_more, field_check, decided, withdrawn.
+
+    `step_due_on`: the last day of this state. `warned_for`: the state and day that officers were warned of. `first_id`:
+    the first appeal about this registration, when this is not the first.
+    """
 
     __tablename__ = "appeals"
     __table_args__ = (
         Index(
             "uq_appeals_open", "decision_id", unique=True,
-            postgresql_where=text("status IN ('received', 'in_review', 'need_more')"),
-            sqlite_where=text("status IN ('received', 'in_review', 'need_more')"),
+            postgresql_where=text("status IN ('received', 'in_review', 'need_more', 'field_check')"),
+            sqlite_where=text("status IN ('received', 'in_review', 'need_more', 'field_check')"),
         ),
     )  # fmt: skip
     id: Mapped[int] = id_()
@@ -81,6 +85,9 @@ class Appeal(Base):
     outcome: Mapped[str | None] = mapped_column(String(20))
     outcome_reason: Mapped[str | None] = mapped_column(Sealed("appeals.outcome_reason"))
     due_on: Mapped[date]
+    step_due_on: Mapped[date | None] = mapped_column(index=True)
+    warned_for: Mapped[str] = mapped_column(String(40), default="", server_default=text("''"))
+    first_id: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(index=True)
     updated_at: Mapped[datetime]
 

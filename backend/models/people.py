@@ -66,7 +66,10 @@ class Photo(Base):
 
 
 class FaceCheck(Base):
-    """One comparison of a selfie with IKD: what came of it, never the picture."""
+    """One comparison of a selfie with IKD: what came of it, never the picture.
+
+    `purpose`: the act that it was made for. `appeal_id`: the appeal that a match was used for; it serves no other one.
+    """
 
     __tablename__ = "face_checks"
     id: Mapped[int] = id_()
@@ -76,6 +79,8 @@ class FaceCheck(Base):
     outcome: Mapped[str] = mapped_column(String(20))
     score: Mapped[float | None] = mapped_column(Float)
     transaction_id: Mapped[str] = mapped_column(String(40))
+    purpose: Mapped[str] = mapped_column(String(20), default="", server_default=text("''"))
+    appeal_id: Mapped[int | None] = mapped_column(BigInteger)
     at: Mapped[datetime]
 
 

@@ -7,16 +7,15 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Column, func, insert, select, update
+from sqlalchemy import Column, String, bindparam, cast, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.domain.appeals import OPEN
 from backend.models import Appeal, AppealEvent, table
 from backend.repositories.sets import among
 
 APPEALS = table(Appeal)
 EVENTS = table(AppealEvent)
-
-OPEN = ("received", "in_review", "need_more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +37,8 @@ class AppealRow:
     outcome: str | None
     outcome_reason: str | None = field(repr=False)
     due_on: date
+    step_due_on: date | None
+    first_id: int | None
     created_at: datetime
     updated_at: datetime
 
@@ -57,8 +58,8 @@ class AppealEventRow:
 _A = APPEALS.c
 COLUMNS: tuple[Column[Any], ...] = (
     _A.id, _A.number, _A.decision_id, _A.registration_id, _A.person_id, _A.conversation_id, _A.region_code, _A.kind,
-    _A.contested, _A.not_mine, _A.statement, _A.status, _A.outcome, _A.outcome_reason, _A.due_on, _A.created_at,
-    _A.updated_at,
+    _A.contested, _A.not_mine, _A.statement, _A.status, _A.outcome, _A.outcome_reason, _A.due_on, _A.step_due_on,
+    _A.first_id, _A.created_at, _A.updated_at,
 )  # fmt: skip
 
 
@@ -118,3 +119,55 @@ async def history_of(connection: AsyncConnection, appeal_ids: Iterable[int]) -> 
     for row in found:
         histories[row.appeal_id].append(AppealEventRow(*row))
     return histories
+
+
+async def firsts_of(connection: AsyncConnection, registration_ids: Iterable[int]) -> dict[int, int]:
+    """The first appeal about each of these registrations, by registration."""
+    found = await connection.execute(
+        select(_A.registration_id, func.min(_A.id))
+        .where(_A.registration_id.in_(set(registration_ids)))
+        .group_by(_A.registration_id)
+    )
+    return {row[0]: row[1] for row in found}
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """An open appeal whose state ends soon, or should have."""
+
+    id: int
+    number: str
+    person_id: int
+    status: str
+    step_due_on: date
+
+
+async def unwarned(connection: AsyncConnection, until: date, most: int) -> list[Overdue]:
+    """Open appeals whose state ends by this day and of which officers were not warned, held until the end of the
+    transaction; the most urgent first."""
+    found = await connection.execute(
+        select(_A.id, _A.number, _A.person_id, _A.status, _A.step_due_on)
+        .where(
+            _A.status.in_(OPEN),
+            _A.step_due_on <= until,
+            _A.warned_for != _A.status + ":" + cast(_A.step_due_on, String),
+        )
+        .order_by(_A.step_due_on, _A.id)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+    return [Overdue(*row) for row in found]
+
+
+_WARNED = update(APPEALS).where(_A.id == bindparam("row_id")).values(warned_for=bindparam("of"))
+
+
+async def warned(connection: AsyncConnection, rows: Sequence[Overdue]) -> None:
+    """Officers were warned of these."""
+    if rows:
+        values = [{"row_id": row.id, "of": f"{row.status}:{row.step_due_on.isoformat()}"} for row in rows]
+        await connection.execute(_WARNED, values)
+
+
+async def any_open(connection: AsyncConnection) -> bool:
+    return (await connection.execute(select(_A.id).where(_A.status.in_(OPEN)).limit(1))).first() is not None

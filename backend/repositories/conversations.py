@@ -9,10 +9,9 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.db import Database
 from backend.domain.values import value
 from backend.models import Conversation, table
-from backend.repositories.sets import UpdateSet, among
+from backend.repositories.sets import InsertSet, UpdateSet, among
 
 CONVERSATIONS = table(Conversation)
 
@@ -41,8 +40,16 @@ class Saved:
     last_inbound_at: datetime | None
 
 
+_OPEN = InsertSet(
+    CONVERSATIONS,
+    each=("channel", "address_hash", "address", "phone"),
+    same=("reachable", "created_at"),
+    once=True,
+)
+
+
 async def open_chats(
-    connection: AsyncConnection, database: Database, chats: Mapping[tuple[str, bytes], Mapping[str, Any]], now: datetime
+    connection: AsyncConnection, chats: Mapping[tuple[str, bytes], Mapping[str, Any]], now: datetime
 ) -> dict[tuple[str, bytes], int]:
     """The ids of these chats, by channel and address hash; unknown ones are opened with their `address` and `phone`."""
     hashes = [address_hash for _, address_hash in chats]
@@ -55,14 +62,9 @@ async def open_chats(
         return {(channel, bytes(address_hash)): chat_id for channel, address_hash, chat_id in found}
 
     ids = await known()
-    new = [
-        {"channel": key[0], "address_hash": key[1], "created_at": now, **values}
-        for key, values in chats.items()
-        if key not in ids
-    ]
+    new = [(*key, values["address"], values["phone"]) for key, values in chats.items() if key not in ids]
     if new:
-        statement = database.insert(CONVERSATIONS).on_conflict_do_nothing(index_elements=["channel", "address_hash"])
-        await connection.execute(statement, new)
+        await _OPEN(connection, new, (True, now))
         ids = await known()
     return ids
 

@@ -9,6 +9,7 @@ from sqlalchemy import Select, Table, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import crypto
+from backend.domain.appeals import OPEN
 from backend.models import (
     Appeal,
     AppealEvent,
@@ -27,7 +28,6 @@ from backend.models import (
     Ticket,
     table,
 )
-from backend.repositories.appeals import OPEN
 from bot.events import Text, to_json
 
 PEOPLE, CONVERSATIONS, REGISTRATIONS, DECISIONS = map(table, (Person, Conversation, Registration, Decision))

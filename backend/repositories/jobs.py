@@ -163,3 +163,12 @@ async def waiting(connection: AsyncConnection, now: datetime, before: datetime, 
     lost = and_(j.status == "running", j.claimed_at < now - LEASE)
     found = await connection.execute(select(j.id).where(j.open, or_(due, lost)).order_by(j.id).limit(most))
     return list(found.scalars())
+
+
+async def is_open(connection: AsyncConnection, kind: str, *, but: int | None = None) -> bool:
+    """Whether a job of this kind, another than `but`, is queued or running."""
+    j = JOBS.c
+    statement = select(j.id).where(j.open, j.kind == kind, j.status.in_(("queued", "running"))).limit(1)
+    if but is not None:
+        statement = statement.where(j.id != but)
+    return (await connection.execute(statement)).first() is not None

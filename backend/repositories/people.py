@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, bindparam, func, insert, select, update
+from sqlalchemy import Column, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import crypto
 from backend.db import Database
 from backend.models import Consent, Person, PkhRecord, table
-from backend.repositories.sets import among
+from backend.repositories.sets import InsertSet, UpdateSet, among
 
 PEOPLE = table(Person)
 CONSENTS = table(Consent)
@@ -142,11 +142,12 @@ async def set_notifications(connection: AsyncConnection, ids: Sequence[int], on:
         await connection.execute(update(PEOPLE).where(PEOPLE.c.id.in_(ids)).values(notifications=on, updated_at=now))
 
 
+_PHONES = UpdateSet(PEOPLE, key=("id",), put=("phone",))
+
+
 async def set_phones(connection: AsyncConnection, phones: Mapping[int, str]) -> None:
     """Where these people want to be told, E.164."""
-    if phones:
-        statement = update(PEOPLE).where(PEOPLE.c.id == bindparam("row_id")).values(phone=bindparam("new_phone"))
-        await connection.execute(statement, [{"row_id": key, "new_phone": phone} for key, phone in phones.items()])
+    await _PHONES(connection, list(phones.items()))
 
 
 def _values(one: Identity) -> dict[str, Any]:
@@ -176,10 +177,13 @@ class ConsentRow:
     at: datetime
 
 
+_OF_CONSENT = ("conversation_id", "person_id", "purpose", "granted", "version", "channel", "at")
+_CONSENTS = InsertSet(CONSENTS, each=_OF_CONSENT)
+
+
 async def add_consents(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Rows with conversation_id, person_id, purpose, granted, version, channel, at."""
-    if rows:
-        await connection.execute(insert(CONSENTS), [dict(row) for row in rows])
+    await _CONSENTS(connection, [[row[name] for name in _OF_CONSENT] for row in rows])
 
 
 async def adopt_consents(connection: AsyncConnection, conversation_id: int, person_id: int) -> None:

@@ -143,13 +143,31 @@ async def failures_since(
     return int(row[0]), int(row[1])
 
 
-async def matches_since(
-    connection: AsyncConnection, since: datetime, person_ids: Iterable[int]
-) -> set[tuple[int, int]]:
-    """(person, conversation) pairs with a matching face since then."""
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A face that matched: whose it was, where, for which act, and whether it has served an appeal."""
+
+    id: int
+    person_id: int
+    conversation_id: int
+    purpose: str
+    at: datetime
+    used: bool
+
+
+async def matches_since(connection: AsyncConnection, since: datetime, person_ids: Iterable[int]) -> list[Match]:
+    """The matching faces of these people since then, in chats; the newest last."""
     found = await connection.execute(
-        select(_F.person_id, _F.conversation_id)
+        select(_F.id, _F.person_id, _F.conversation_id, _F.purpose, _F.at, _F.appeal_id.is_not(None))
         .where(_F.person_id.in_(set(person_ids)), _F.outcome == "match", _F.at >= since)
         .where(_F.conversation_id.is_not(None))
+        .order_by(_F.id)
     )
-    return {(row.person_id, row.conversation_id) for row in found}
+    return [Match(*row) for row in found]
+
+
+async def use_match(connection: AsyncConnection, uses: Mapping[int, int]) -> None:
+    """These matches (by id) have served these appeals, and serve no other."""
+    if uses:
+        statement = update(FACE_CHECKS).where(_F.id == bindparam("row_id")).values(appeal_id=bindparam("of"))
+        await connection.execute(statement, [{"row_id": match, "of": appeal} for match, appeal in uses.items()])

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, func, insert, select, update
+from sqlalchemy import Column, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.models import Ticket, table
+from backend.repositories.sets import InsertSet
 
 TICKETS = table(Ticket)
 HUMAN = "human"
@@ -18,7 +19,7 @@ HUMAN = "human"
 
 @dataclass(frozen=True, slots=True)
 class TicketRow:
-    """A ticket as stored. `kind`: human, correction, report, complaint, face, nik_inactive, erasure."""
+    """A ticket as stored. `kind`: human, correction, report, complaint, face, nik_inactive, erasure, deadline."""
 
     id: int
     number: str
@@ -39,10 +40,13 @@ COLUMNS: tuple[Column[Any], ...] = (
 )  # fmt: skip
 
 
+_OF_TICKET = ("number", "conversation_id", "person_id", "kind", "text", "status", "created_at", "due_at")
+_ADD = InsertSet(TICKETS, each=_OF_TICKET)
+
+
 async def add(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Store tickets (all columns but id)."""
-    if rows:
-        await connection.execute(insert(TICKETS), [dict(row) for row in rows])
+    """Store open tickets (all columns but id and closed_at)."""
+    await _ADD(connection, [[row[name] for name in _OF_TICKET] for row in rows])
 
 
 async def waiting_for_a_human(connection: AsyncConnection) -> int:

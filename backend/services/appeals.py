@@ -10,11 +10,12 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.db import Database
-from backend.domain.appeals import answer_due, hindrance
-from backend.domain.delegation import Ground
+from backend.domain.appeals import OPEN, answer_due, hindrance, step_due
+from backend.domain.delegation import Actor, FaceProof, Ground, Role, may_appeal
 from backend.domain.levels import Act, Level, may
 from backend.domain.numbers import appeal_number
 from backend.repositories import appeals, audit, decisions, people, photos
+from backend.services import appeal_clock
 from backend.services.clock import FACE_FRESH, local_day
 from backend.services.records import CHAT, RecordItem, Terms, refuse
 
@@ -47,8 +48,12 @@ def draft(
     person: people.PersonRow,
     conversation_id: int | None,
     now: datetime,
+    first_id: int | None,
 ) -> dict[str, Any]:
-    """The row of a new appeal; `conversation_id` is the chat that hears of it."""
+    """The row of a new appeal; `conversation_id` is the chat that hears of it. `first_id`: the first one about this
+    registration, when this asks again."""
+    today = local_day(now, person.region_code)
+    due = answer_due(today)
     return {
         "number": number,
         "decision_id": decision.id,
@@ -61,7 +66,9 @@ def draft(
         "not_mine": list(contest.not_mine),
         "statement": contest.statement or None,
         "status": "received",
-        "due_on": answer_due(local_day(now, person.region_code)),
+        "due_on": due,
+        "step_due_on": step_due("received", today, due),
+        "first_id": first_id,
         "created_at": now,
         "updated_at": now,
     }
@@ -74,6 +81,7 @@ async def store(connection: AsyncConnection, drafts: Sequence[Mapping[str, Any]]
     await appeals.add_events(connection, [_event(appeal_id, now, "received", actor) for appeal_id, now in filed])
     acts = [audit.Act(now, actor, "appeal.filed", f"appeal:{appeal_id}") for appeal_id, now in filed]
     await audit.note(connection, acts)
+    await appeal_clock.keep_running(connection, drafts[0]["created_at"])
     return ids
 
 
@@ -91,7 +99,8 @@ class _Ground:
     decisions: Mapping[int, decisions.DecisionRow]
     people: Mapping[int, people.PersonRow]
     contested: frozenset[int]
-    faces: frozenset[tuple[int, int]]
+    faces: Sequence[photos.Match]
+    firsts: Mapping[int, int]
 
 
 async def file_appeals(
@@ -106,11 +115,13 @@ async def file_appeals(
     # The people are held first: two chats of one person file one after the other.
     known = await people.by_ids(connection, person_ids, lock=True)
     decision_ids = {item.data["decision_id"] for item in items}
+    contested = await decisions.by_ids(connection, decision_ids)
     ground = _Ground(
-        await decisions.by_ids(connection, decision_ids),
+        contested,
         known,
         frozenset(await appeals.open_against(connection, decision_ids)),
-        frozenset(await photos.matches_since(connection, items[0].now - FACE_FRESH, person_ids)),
+        await photos.matches_since(connection, items[0].now - FACE_FRESH, person_ids),
+        await appeals.firsts_of(connection, [row.registration_id for row in contested.values()]),
     )
     taken: dict[int, RecordItem] = {}
     refused: list[tuple[RecordItem, str]] = []
@@ -130,6 +141,9 @@ async def _file(connection: AsyncConnection, items: Sequence[RecordItem], ground
     rows = [_row(item, ground) for item in items]
     ids = await store(connection, rows, CHAT)
     filed = [(item, ids[row["number"]]) for item, row in zip(items, rows, strict=True)]
+    misused = [(item, appeal_id) for item, appeal_id in filed if item.data["kind"] == Ground.NIK_MISUSED]
+    proofs = [(_proof(item, ground.faces), appeal_id) for item, appeal_id in misused]
+    await photos.use_match(connection, {proof.id: appeal_id for proof, appeal_id in proofs if proof is not None})
     await photos.attach(connection, [row for item, appeal_id in filed for row in _evidence(item, appeal_id)])
 
 
@@ -137,7 +151,8 @@ def _row(item: RecordItem, ground: _Ground) -> dict[str, Any]:
     decision = ground.decisions[item.data["decision_id"]]
     person = ground.people[decision.person_id]
     number = appeal_number(item.data["code"])
-    return draft(_contest(item), number, decision, person, item.conversation_id, item.now)
+    first_id = ground.firsts.get(decision.registration_id)
+    return draft(_contest(item), number, decision, person, item.conversation_id, item.now, first_id)
 
 
 def _hindrance(item: RecordItem, ground: _Ground) -> str | None:
@@ -156,8 +171,23 @@ def _hindrance(item: RecordItem, ground: _Ground) -> str | None:
         local_day(item.now, person.region_code),
         proven=may_contest(person),
         open_already=decision.id in ground.contested,
-        face_seen=(person.id, item.conversation_id) in ground.faces,
+        face_seen=_proof(item, ground.faces) is not None,
     )
+
+
+def _proof(item: RecordItem, faces: Sequence[photos.Match]) -> photos.Match | None:
+    """The face check that lets this person contest the misuse of their NIK, in this very chat, if there is one."""
+    owner, chat = str(item.person_id), str(item.conversation_id)
+
+    def counts(match: photos.Match) -> bool:
+        level = Level.CHAT_PRECHECK
+        person, where = str(match.person_id), str(match.conversation_id)
+        face = FaceProof(person, level, match.at, where, match.purpose, match.used)
+        actor = Actor(Role.OWNER, owner, chat)
+        ground = Ground.NIK_MISUSED
+        return may_appeal(ground, actor, owner, item.now, purpose="appeal", face=face, fresh=FACE_FRESH).allowed
+
+    return next((match for match in reversed(faces) if counts(match)), None)
 
 
 def _contest(item: RecordItem) -> Contest:
@@ -182,8 +212,11 @@ async def add_to_appeals(
 ) -> Sequence[int]:
     """`appeal.add` {appeal_id, photos, statement}: what an officer asked for; the appeal goes back to them."""
     allowed = await _own_and_open(connection, "appeal.add", items)
-    values = {"status": "in_review", "updated_at": items[0].now}
-    await appeals.change(connection, [appeal.id for _, appeal in allowed], values)
+    for item, appeal in allowed:
+        # Almost always one: few people answer an officer in the same moment.
+        due = step_due("in_review", local_day(item.now, appeal.region_code), appeal.due_on)
+        values = {"status": "in_review", "updated_at": item.now, "step_due_on": due}
+        await appeals.change(connection, [appeal.id], values)
     said = [_event(appeal.id, item.now, "in_review", CHAT, item.data["statement"]) for item, appeal in allowed]
     await appeals.add_events(connection, said)
     await photos.attach(connection, [row for item, appeal in allowed for row in _evidence(item, appeal.id)])
@@ -195,7 +228,7 @@ async def withdraw_appeals(
 ) -> Sequence[int]:
     """`appeal.withdraw` {appeal_id}: its owner takes it back; within the window they may file another one."""
     allowed = await _own_and_open(connection, "appeal.withdraw", items)
-    values = {"status": "withdrawn", "outcome": "withdrawn", "updated_at": items[0].now}
+    values = {"status": "withdrawn", "outcome": "withdrawn", "updated_at": items[0].now, "step_due_on": None}
     await appeals.change(connection, [appeal.id for _, appeal in allowed], values)
     events = [_event(appeal.id, item.now, "withdrawn", CHAT) for item, appeal in allowed]
     await appeals.add_events(connection, events)
@@ -214,7 +247,7 @@ async def _own_and_open(
         appeal = found.get(item.data["appeal_id"])
         if appeal is None or appeal.person_id != item.person_id:
             refused.append((item, "not_own_appeal"))
-        elif appeal.status not in appeals.OPEN or appeal.id in allowed:
+        elif appeal.status not in OPEN or appeal.id in allowed:
             refused.append((item, "not_open"))
         else:
             allowed[appeal.id] = (item, appeal)

@@ -75,7 +75,7 @@ class _Claim:
 
 
 async def verify_face(work: Work, job: JobRow, now: datetime) -> Finished:
-    """`face.verify` {front, turned, consent_at, person | person_id} -> match (with `person_id`) | no_match | borderline |
+    """`face.verify` {front, turned, consent_at, act, person | person_id} -> match (with `person_id`) | no_match | borderline |
     not_turned | same_photo | other_person | problem {problem} | ikd_inactive | inactive_nik.
 
     A match makes the person known at the level of a chat pre-check, never lower than they were, and submits what waited
@@ -216,6 +216,7 @@ def _check(
         "outcome": outcome,
         "score": answer.score,
         "transaction_id": transaction_id(job),
+        "purpose": str(job.data.get("act") or "")[:20],
         "at": now,
     }
 

@@ -1,8 +1,8 @@
 """Registrations and appeals that another system hands in for a citizen.
 
 A system acts for nobody: it may pass on what a person has said, but whose NIK it is must have been proven by the person's
-own face, before or afterwards. A registration of somebody unproven waits for that proof; an appeal is refused without it,
-and one against the misuse of a NIK without a fresh one.
+own face, before or afterwards. A registration of somebody unproven waits for that proof; an appeal is refused without it.
+One against the misuse of a NIK is never taken from a system: only its owner files it, in a chat, with their face.
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import crypto
 from backend.db import Database
-from backend.domain.appeals import Hindrance, hindrance
+from backend.domain.appeals import OPEN, Hindrance, hindrance
 from backend.domain.consents import NEEDED_TO_REGISTER, TEXT_VERSIONS, Purpose
-from backend.domain.delegation import Ground
 from backend.domain.levels import Act, Level, may
 from backend.domain.numbers import appeal_number, fresh_code, registration_number
 from backend.gateways.photo_store import PhotoStore
@@ -30,7 +29,7 @@ from backend.repositories import appeals, audit, decisions, jobs, people, photos
 from backend.repositories.appeals import AppealRow
 from backend.repositories.people import Identity, PersonRow
 from backend.services.appeals import Contest, draft, may_contest, store
-from backend.services.clock import FACE_FRESH, local_day
+from backend.services.clock import local_day
 from backend.services.filing import selection_job
 
 CHANNEL = "portal"
@@ -177,22 +176,16 @@ async def appeal(connection: AsyncConnection, contest: Contest, actor: str, now:
         local_day(now, person.region_code),
         proven=may_contest(person),
         open_already=bool(await appeals.open_against(connection, [decision.id])),
-        face_seen=await _face_seen(connection, person, newest, now),
+        # A system acts for nobody: whose face a chat has seen proves nothing about who sits before the portal.
+        face_seen=False,
     )
     if cause is not None:
         raise Refused(cause)
     registration = (await registrations.by_ids(connection, [decision.registration_id]))[decision.registration_id]
     # Where they registered in a chat, they hear of it there.
-    row = draft(contest, number, decision, person, registration.conversation_id, now)
+    first = (await appeals.firsts_of(connection, [registration.id])).get(registration.id)
+    row = draft(contest, number, decision, person, registration.conversation_id, now, first)
     return (await store(connection, [row], actor))[number]
-
-
-async def _face_seen(connection: AsyncConnection, person: PersonRow, newest: AppealRow | None, now: datetime) -> bool:
-    """Whether the person's face has just matched, and that proof has not served another appeal."""
-    since = now - FACE_FRESH
-    if newest is not None and newest.kind == Ground.NIK_MISUSED and newest.created_at >= since:
-        since = newest.created_at
-    return bool(await photos.matches_since(connection, since, [person.id]))
 
 
 # --- evidence --------------------------------------------------------------------------------------------------------
@@ -220,7 +213,7 @@ async def add_evidence(
             found = (await appeals.by_ids(connection, [appeal_id], lock=True)).get(appeal_id)
             if found is None:
                 raise Refused("unknown_appeal")
-            if found.status not in appeals.OPEN:
+            if found.status not in OPEN:
                 raise Refused("not_open")
             if len(await photos.of_appeals(connection, [appeal_id])) + len(given) > MOST_PHOTOS:
                 raise Refused("too_many_photos")

@@ -11,9 +11,11 @@ from typing import Literal, get_args
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.db import Database
+from backend.domain.appeals import OPEN, step_due
 from backend.repositories import appeals, audit, decisions, inbox, jobs, people
-from backend.repositories.appeals import OPEN, AppealRow
+from backend.repositories.appeals import AppealRow
 from backend.repositories.decisions import DecisionRow
+from backend.services.clock import local_day
 from backend.services.filing import selection_job
 from backend.tracing import current_trace
 from bot.events import Notice, to_json
@@ -54,6 +56,16 @@ async def ask_more(
     if not question.strip():
         raise AppealError("reason_missing")
     return await _move(connection, database, appeal, "need_more", question.strip(), actor, now)
+
+
+async def field_check(
+    connection: AsyncConnection, database: Database, appeal_id: int, actor: str, now: datetime
+) -> Rung:
+    """BPS looks on the spot, and the appellant is told so. What is being looked at already changes nothing."""
+    appeal = await _open(connection, appeal_id)
+    if appeal.status == "field_check":
+        return Rung()
+    return await _move(connection, database, appeal, "field_check", "", actor, now)
 
 
 async def resolve(
@@ -116,7 +128,8 @@ async def _move(
     outcome: str = "",
 ) -> Rung:
     """The new status, its line in the history and in the audit log, and the news in the chat."""
-    await appeals.change(connection, [appeal.id], {"status": status, "updated_at": now})
+    due = step_due(status, local_day(now, appeal.region_code), appeal.due_on)
+    await appeals.change(connection, [appeal.id], {"status": status, "updated_at": now, "step_due_on": due})
     event = {"appeal_id": appeal.id, "at": now, "status": status, "note": note or None, "actor": actor}
     [event_id] = await appeals.add_events(connection, [event])
     told = {"outcome": outcome} if outcome else {}

@@ -111,7 +111,9 @@ def _again(step: str, say: Say, **put: Any) -> Next:
 def _verify(scene: Scene) -> Entered:
     whom = {"person": scene.get("person")} if scene.get("person") else {"person_id": scene.person_id}
     photos = {name: scene.get(name) for name in ("front", "turned", "consent_at")}
-    return Wait(Command("face.verify", {**photos, **whom}), Say("selfie.verify_slow"), Say("selfie.verify_busy"))
+    # The match counts for the act that the photos were asked for, and for no other.
+    asked = {**photos, **whom, "act": scene.get("act") or ""}
+    return Wait(Command("face.verify", asked), Say("selfie.verify_slow"), Say("selfie.verify_busy"))
 
 
 def _verified(scene: Scene, value: JobFinished) -> Next:

@@ -13,7 +13,17 @@ from backend.gateways.ikd import IkdGateway
 from backend.gateways.photo_store import PhotoStore
 from backend.policy.loading import load_baseline
 from backend.repositories.jobs import JobRow
-from backend.services import appeals, filing, identity, photos, privacy, records, selection, selection_runs
+from backend.services import (
+    appeal_clock,
+    appeals,
+    filing,
+    identity,
+    photos,
+    privacy,
+    records,
+    selection,
+    selection_runs,
+)
 from backend.services.records import RecordFunction, RecordItem, Terms
 from backend.services.rulebook import Rulebook
 from backend.services.sources import Sources
@@ -46,6 +56,7 @@ JOBS: Mapping[str, JobFunction] = {
     "selection.run": selection.run_selection,
     "selection.page": selection_runs.run_page,
     "selection.tell": selection_runs.tell,
+    "appeals.watch": appeal_clock.look,
     "person.erase": privacy.erase,
 }
 

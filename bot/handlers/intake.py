@@ -56,7 +56,7 @@ class Intake:
                 if key not in self._known
             }
             if unknown:
-                opened = await conversations.open_chats(connection, self._database, unknown, now)
+                opened = await conversations.open_chats(connection, unknown, now)
             else:
                 opened = {}
             ids = {**opened, **{key: self._known[key] for key in keys if key in self._known}}

@@ -29,6 +29,7 @@ MATRIX = {
     "read_evidence": "admin reviewer",
     "take_up_appeal": "admin reviewer",
     "ask_more": "admin reviewer",
+    "check_on_the_spot": "admin reviewer",
     "resolve_appeal": "admin reviewer",
     "list_conversations": "admin reviewer reader",
     "list_messages": "admin reviewer",

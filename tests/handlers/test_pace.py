@@ -117,7 +117,7 @@ async def fill(database: Database, chats: int, each: int) -> dict[str, int]:
     now = utcnow()
     async with database.write() as connection:
         keys = {("simulator", bytes([n])): {"address": f"c{n}", "phone": None} for n in range(chats)}
-        ids = await conversations.open_chats(connection, database, keys, now)
+        ids = await conversations.open_chats(connection, keys, now)
         drafts = [
             outbox.Draft(i, "reply", "t", {"text": "t", "buttons": []}) for i in ids.values() for _ in range(each)
         ]
@@ -158,11 +158,12 @@ async def test_four_senders_keep_the_accounts_rate_and_a_refusal_of_one_chat_slo
         ]
         await asyncio.wait_for(asyncio.gather(*loops), 30)
     times = sorted(at for at, _ in provider.came)
+    assert times[119] - times[0] > 1.8
     assert len({message.id for message in provider.sent}) == 120
     for n in range(len(times) - 60):
         assert times[n + 60] - times[n] > 0.75, "far more than sixty messages in a second"
-    others = [at for at, address in provider.came if address != "c7"]
-    assert max(others) - times[0] < 120 / 60 + 0.8
+    meanwhile = [at for at, address in provider.came if address != "c7" and 0 < at - provider.refused_at < 1.5]
+    assert len(meanwhile) > 40, "the others went on"
     mine = sorted(at for at, address in provider.came if address == "c7" and at > provider.refused_at)
     assert mine[0] - provider.refused_at >= 1.5
     assert all(second > first for first, second in pairwise(mine))

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from sqlalchemy import inspect, text
+from alembic.script import ScriptDirectory
+from sqlalchemy import event, inspect, text
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
 
+from backend import migrate as migrations
 from backend.db import Database
 from backend.migrate import drift, migrate, roll_back
 from backend.models import Base
@@ -92,3 +98,66 @@ async def test_messages_of_before_the_partitions_are_kept_both_ways(database: Da
         await connection.execute(text("DELETE FROM inbox WHERE provider_id = 'SM9'"))
     await roll_back(database, "0001")
     assert await read() == before
+
+
+_TABLES = (
+    "SELECT relname, relfilenode FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
+    " AND relname <> 'alembic_version'"
+)
+_LOCKED = (
+    "SELECT DISTINCT relname FROM pg_locks JOIN pg_class ON pg_class.oid = relation"
+    " WHERE pid = pg_backend_pid() AND mode = 'ShareLock' AND relkind IN ('r', 'p')"
+)
+
+
+def _revisions() -> list[str]:
+    """All that came after the partitions, oldest first."""
+    scripts = ScriptDirectory(str(files("backend") / "migrations"))
+    found = [script.revision for script in scripts.walk_revisions()]
+    return found[: found.index("0002")][::-1]
+
+
+async def test_no_later_migration_stops_the_traffic(postgres_url: str) -> None:
+    """None rewrites a table that was there before, and none builds an index on one while writers wait."""
+    database = Database(postgres_url)
+    locked: set[str] = set()
+
+    def look(connection: Connection) -> None:
+        locked.update(connection.exec_driver_sql(_LOCKED).scalars())
+
+    try:
+        await roll_back(database, "0002")
+        event.listen(database.engine.sync_engine, "commit", look)
+        for revision in _revisions():
+            async with database.read() as connection:
+                before = {row.relname: row.relfilenode for row in await connection.execute(text(_TABLES))}
+            locked.clear()
+            await migrate(database, revision)
+            async with database.read() as connection:
+                after = {row.relname: row.relfilenode for row in await connection.execute(text(_TABLES))}
+            assert not locked & set(before), f"{revision} builds an index: postgresql_concurrently=True"
+            rewritten = {name for name, place in before.items() if after.get(name, place) != place}
+            assert not rewritten, f"{revision} writes a table anew"
+    finally:
+        await database.close()
+
+
+async def test_a_migration_steps_back_from_a_busy_table(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migrations, "LOCK_TIMEOUT_MS", 300)
+    monkeypatch.setattr(migrations, "TRIES", 2)
+    database = Database(postgres_url)
+    count = text("SELECT count(*) FROM conversations")
+    try:
+        await roll_back(database, "0001")
+        async with database.read() as report:
+            await report.execute(text("SELECT count(*) FROM inbox"))
+            moving = asyncio.create_task(migrate(database))
+            await asyncio.sleep(0.4)
+            async with database.read() as connection:
+                await asyncio.wait_for(connection.execute(count), 2)
+            with pytest.raises(DBAPIError, match="lock timeout"):
+                await moving
+        await migrate(database)
+        assert await drift(database) == []
+    finally:
+        await database.close()

@@ -80,7 +80,7 @@ async def test_a_change_of_status_touches_no_index(database: Database) -> None:
     now = datetime.now(UTC)
     async with database.write() as connection:
         chats = {("whatsapp", bytes([n])): {"address": f"whatsapp:+62{n}", "phone": None} for n in range(64)}
-        ids = list((await conversations.open_chats(connection, database, chats, now)).values())
+        ids = list((await conversations.open_chats(connection, chats, now)).values())
         drafts = [outbox.Draft(chat, "reply", "t", {"text": "x" * 200, "buttons": []}) for chat in ids]
         await outbox.add(connection, drafts, now)
     async with database.write() as connection:

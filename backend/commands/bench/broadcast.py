@@ -96,7 +96,7 @@ async def _queued(service: Service, count: int) -> list[int]:
                 for address in addresses
             }
             async with database.write() as connection:
-                opened = await conversations.open_chats(connection, database, chats, now())
+                opened = await conversations.open_chats(connection, chats, now())
                 body = {"text": TEXT, "buttons": []}
                 drafts = [outbox.Draft(chat, "notice", "bench", body) for chat in opened.values()]
                 await outbox.add(connection, drafts, now())

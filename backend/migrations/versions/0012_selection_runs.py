@@ -15,7 +15,6 @@ branch_labels = None
 depends_on = None
 
 RUNNING = sa.text("status = 'running'")
-OF_A_RUN = sa.text("run_id IS NOT NULL")
 
 
 def upgrade() -> None:
@@ -47,10 +46,8 @@ def upgrade() -> None:
         postgresql_where=RUNNING,
     )
     op.add_column("decisions", sa.Column("run_id", sa.BigInteger(), nullable=True))
-    op.create_index("ix_decisions_run", "decisions", ["run_id", "id"], sqlite_where=OF_A_RUN, postgresql_where=OF_A_RUN)
 
 
 def downgrade() -> None:
-    op.drop_index("ix_decisions_run", "decisions")
     op.drop_column("decisions", "run_id")
     op.drop_table("selection_runs")
