@@ -18,7 +18,7 @@ COPY locales locales
 RUN /opt/perlinsos/bin/pip install --no-deps --no-build-isolation --editable . \
     && PERLINSOS_SANDBOX=on PERLINSOS_NLU_MODEL=/app/model/nlu.bin /opt/perlinsos/bin/perlinsos nlu train
 
-# docs/decisions/0016: what this is worth. Takes minutes, and only when a lock changes.
+# Why: docs/decisions/0016. Takes minutes, and only when a lock changes.
 FROM packages AS dlib
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends g++ cmake make libopenblas-dev \

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -20,6 +20,7 @@ from backend.migrate import drift
 from backend.models import Conversation, table
 from backend.partitions import TABLES, listed, month_after, month_of
 from backend.parts import now
+from backend.repositories import photos as stored_photos
 from backend.repositories import queues
 from backend.settings import Settings
 from backend.worker import Runtime, build
@@ -48,10 +49,14 @@ class Finding:
 Check = Callable[[], Awaitable[Sequence[Finding]]]
 
 
-def doctor() -> None:
+def doctor(
+    photos: Annotated[
+        bool, typer.Option("--photos", help="compare every stored photo with its row; takes a while")
+    ] = False,
+) -> None:
     """Look at every part and say what is wrong and what to do."""
     settings = load_settings()
-    findings = asyncio.run(_examine(settings))
+    findings = asyncio.run(_examine(settings, photos=photos))
     shown = Table("part", "state", "what to do")
     for found in findings:
         colour = "red" if found.advice else "green"
@@ -61,7 +66,7 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
-async def _examine(settings: Settings) -> list[Finding]:
+async def _examine(settings: Settings, *, photos: bool) -> list[Finding]:
     try:
         runtime = await build(settings)
     except OSError as error:
@@ -69,7 +74,8 @@ async def _examine(settings: Settings) -> list[Finding]:
     examination = _Examination(settings, runtime)
     try:
         await runtime.parts.bus.start()
-        return await examination.run()
+        findings = await examination.run()
+        return [*findings, *await examination.photos()] if photos else findings
     finally:
         await runtime.stop()
 
@@ -201,6 +207,29 @@ class _Examination:
         if read != b"tried":
             return [Finding("store", "gives back something else", "another service writes to the same place")]
         return [Finding("store", "ok")]
+
+    async def photos(self) -> list[Finding]:
+        """Rows without their photo, and photos without a row, a page of the store at a time."""
+        return await self._check("photos", self._compared, "see what is wrong with store and database")
+
+    async def _compared(self) -> list[Finding]:
+        there = strangers = 0
+        async with self._parts.database.read() as connection:
+            async for page in self._parts.photos.pages():
+                # What the simulator holds for a moment is nobody's.
+                keys = [key for key in page if not key.startswith("simulator/")]
+                named = await stored_photos.kept(connection, keys)
+                there += named
+                strangers += len(keys) - named
+            missing = await stored_photos.count_kept(connection) - there
+        if missing or strangers:
+            state = f"{missing} missing, {strangers} without a row"
+            return [
+                Finding(
+                    "photos", state, "after a restore this is to be expected: see docs/operations.md, Keys and backup"
+                )
+            ]
+        return [Finding("photos", "ok")]
 
     async def _nlu(self) -> list[Finding]:
         from nlu.rasa import RasaEngine

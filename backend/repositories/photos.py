@@ -54,6 +54,19 @@ async def by_keys(connection: AsyncConnection, keys: Sequence[str]) -> dict[str,
     return {row.object_key: PhotoRow(*row) for row in found}
 
 
+async def kept(connection: AsyncConnection, keys: Sequence[str]) -> int:
+    """How many of these object keys belong to photos that should be in the store."""
+    found = await connection.execute(select(func.count()).where(_P.object_key.in_(keys), _P.erased_at.is_(None)))
+    return found.scalar_one()
+
+
+async def count_kept(connection: AsyncConnection) -> int:
+    """How many photos should be in the store."""
+    return (
+        await connection.execute(select(func.count()).select_from(PHOTOS).where(_P.erased_at.is_(None)))
+    ).scalar_one()
+
+
 async def by_ids(connection: AsyncConnection, ids: Iterable[int]) -> dict[int, PhotoRow]:
     found = await connection.execute(select(*COLUMNS).where(_P.id.in_(set(ids))))
     return {row.id: PhotoRow(*row) for row in found}

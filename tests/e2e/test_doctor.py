@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 
 from backend import crypto
+from backend.gateways.photo_store import PhotoStore
 from tests.e2e.running import ROOT
 from tests.nats import Nats
 from tests.object_store import ObjectStore
@@ -49,11 +50,11 @@ def settings(
     }
 
 
-def examined(settings: dict[str, str]) -> tuple[int, dict[str, str]]:
+def examined(settings: dict[str, str], *options: str) -> tuple[int, dict[str, str]]:
     """The exit status, and what the doctor says of each part and what to do."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PERLINSOS_", "AWS_"))}
     done = subprocess.run(
-        [sys.executable, "-m", "backend.cli", "doctor"],
+        [sys.executable, "-m", "backend.cli", "doctor", *options],
         cwd=ROOT, env={**kept, **settings, "COLUMNS": "400"}, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     rows = [line.split("│")[1:-1] for line in done.stdout.splitlines() if "│" in line]
@@ -63,12 +64,30 @@ def examined(settings: dict[str, str]) -> tuple[int, dict[str, str]]:
     return done.returncode, {row[0].strip(): " | ".join(cell.strip() for cell in row[1:]) for row in rows}
 
 
-async def test_what_is_well_and_what_is_missing(settings: dict[str, str]) -> None:
-    status, parts = examined(settings)
+async def test_what_is_well_and_what_is_missing(
+    settings: dict[str, str], postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    ring = crypto.KeyRing(settings["PERLINSOS_SECRET_KEYS"])
+    store = PhotoStore(settings["PERLINSOS_MEDIA_URL"], ring.seal, ring.open)
+    connection = await asyncpg.connect(postgres_url.replace("+asyncpg", ""))
+    for key in ("selfie/kept", "selfie/lost"):
+        await connection.execute(
+            "INSERT INTO photos (purpose, object_key, fingerprint, width, height, created_at)"
+            " VALUES ('selfie', $1, 'x', 1, 1, now())",
+            key,
+        )
+    await connection.close()
+    for key in ("selfie/kept", "evidence/nobodys", "simulator/passing"):
+        await store.put(key, b"x")
+
+    status, parts = examined(settings, "--photos")
     assert status == 1
     ill = {part: said for part, said in parts.items() if not said.startswith("ok")}
-    assert set(ill) == {"ikd"}
+    assert set(ill) == {"ikd", "photos"}
     assert "PERLINSOS_IKD_URL" in ill["ikd"]
+    assert "1 missing, 1 without a row" in ill["photos"]
     assert {"database", "clock", "connections", "schema", "keys", "partitions", "queues", "bus", "store", "nlu", "faces",
             "disk"} <= set(parts)  # fmt: skip
 

@@ -58,3 +58,8 @@ def test_dlib_comes_ready_made() -> None:
     for name in ("run", "test"):
         assert _BUILT_FROM_SOURCE not in _pins(name)
         assert "dlib-bin" in _pins(name)
+
+
+def test_the_dlib_that_the_face_image_builds_is_the_one_that_others_have_ready_made() -> None:
+    assert _pins("dlib")[_BUILT_FROM_SOURCE] == _pins("run")["dlib-bin"].partition(".post")[0]
+    assert not re.search(r"://|--(extra-)?index|--find-links|@ ", _text("dlib"))
