@@ -1,7 +1,7 @@
 """what was given up on, and how many workers died over a job
 
 Revision ID: 0020
-Revises: 0012
+Revises: 0013
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0020"
-down_revision = "0012"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
