@@ -17,6 +17,7 @@ from backend.api import (
     people,
     problems,
     registrations,
+    rule_sets,
     selections,
     stats,
 )
@@ -30,6 +31,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     registrations.router,
     decisions.router,
     selections.router,
+    rule_sets.router,
     appeals.router,
     conversations.router,
     people.router,

@@ -66,6 +66,8 @@ RULES: Mapping[str, Rule] = {
     "run_selection": Rule(ADMIN),
     "list_selections": Rule(READERS),
     "read_selection": Rule(READERS),
+    "list_rule_sets": Rule(READERS),
+    "read_rule_set": Rule(ALL),
     "list_appeals": Rule(ALL),
     "create_appeal": Rule(FILING),
     "read_appeal": Rule(ALL),

@@ -12,6 +12,7 @@ from backend.domain.consents import Purpose
 from backend.domain.household import Component
 from backend.domain.names import mask_name
 from backend.domain.numbers import ALPHABET
+from backend.policy.rulesets import RuleSet
 from backend.repositories.listing import ListedAppeal, ListedConversation, ListedPerson, ListedRegistration
 
 RegistrationStatus = Literal["waiting_identity", "submitted", "decided", "withdrawn", "erased"]
@@ -375,3 +376,78 @@ class AuditEventShown(BaseModel):
 def reasons(stored: Sequence[Mapping[str, Any]]) -> list[ReasonShown]:
     """The reasons of a decision as they were stored."""
     return [ReasonShown.model_validate(reason) for reason in stored]
+
+
+class RuleSetSummary(Shown):
+    """One version of a rule set. `state` active: it decides, or will from `starts_on`, until a later version begins."""
+
+    rule_set: str = Field(examples=["pkh-pilot"])
+    version: str = Field(examples=["2026-1"])
+    digest: str
+    title: str
+    starts_on: date
+    state: Literal["proposed", "active", "withdrawn"]
+    proposed_by: str
+    activated_by: str | None
+
+
+class RuleSetList(BaseModel):
+    """All versions; there are a handful."""
+
+    items: list[RuleSetSummary]
+
+
+class RuleRead(BaseModel):
+    """One rule: `when` says on whom it hits, `limit` names the threshold that is told to the person."""
+
+    code: str
+    kind: Literal["against", "for", "wait"]
+    datum: str
+    when: str
+    limit: str | None
+    contestable: bool
+    evidence: list[str]
+
+
+class RuleSetRead(BaseModel):
+    """A rule set as it decides: its thresholds (with those of regions) and its rules, in the order in which they are told."""
+
+    rule_set: str
+    version: str
+    digest: str
+    title: str
+    programme: str
+    regions: list[str] = Field(examples=[["35.10", "64.71"]])
+    starts_on: date
+    ends_on: date | None
+    thresholds: dict[str, dict[str, Any]]
+    rules: list[RuleRead]
+
+    @classmethod
+    def of(cls, rules: RuleSet) -> RuleSetRead:
+        return cls(
+            rule_set=rules.id,
+            version=rules.version,
+            digest=rules.digest,
+            title=rules.title,
+            programme=rules.programme,
+            regions=list(rules.regions),
+            starts_on=rules.start,
+            ends_on=rules.end,
+            thresholds={
+                name: {"default": threshold.default, "by_region": dict(threshold.by_region)}
+                for name, threshold in rules.thresholds.items()
+            },
+            rules=[
+                RuleRead(
+                    code=rule.code,
+                    kind=rule.kind,
+                    datum=rule.datum,
+                    when=rule.when,
+                    limit=rule.limit or None,
+                    contestable=rule.contestable,
+                    evidence=list(rule.evidence),
+                )
+                for rule in rules.rules
+            ],
+        )

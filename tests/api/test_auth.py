@@ -22,6 +22,8 @@ MATRIX = {
     "run_selection": "admin",
     "list_selections": "admin reviewer reader",
     "read_selection": "admin reviewer reader",
+    "list_rule_sets": "admin reviewer reader",
+    "read_rule_set": "admin reviewer reader portal",
     "list_appeals": "admin reviewer reader portal",
     "create_appeal": "admin portal",
     "read_appeal": "admin reviewer reader portal",

@@ -276,6 +276,21 @@ async def test_the_selection_is_started_for_a_region(api: Api, world: World, dat
     assert (await in_balikpapan.post("/selections", json={"region": "35"})).status_code == 403
 
 
+async def test_the_rules_of_a_decision_are_read_by_their_content(api: Api, world: World) -> None:
+    reader = await api.call("reader")
+    listed = (await reader.get("/rule-sets")).json()["items"]
+    assert {(one["rule_set"], one["state"], one["activated_by"]) for one in listed} == {
+        ("pkh", "active", "release"), ("pkh-pilot", "active", "release"),
+    }  # fmt: skip
+    pilot = next(one for one in listed if one["rule_set"] == "pkh-pilot")
+    read = (await reader.get(f"/rule-sets/{pilot['digest']}")).json()
+    assert read["thresholds"]["decile_highest"]["default"] == 2
+    assert read["thresholds"]["income_limit"]["by_region"]["35.10"] == 2_989_145
+    [electricity] = [rule for rule in read["rules"] if rule["code"] == "electricity"]
+    assert (electricity["when"], electricity["limit"]) == ("power_va > power_va_limit", "power_va_limit")
+    assert (await reader.get(f"/rule-sets/{'0' * 64}")).status_code == 404
+
+
 async def test_stats_count_the_stages(api: Api, world: World) -> None:
     read = (await (await api.call("reader")).get("/stats")).json()
     assert (read["registered"], read["decided"], read["told"], read["appealed"]) == (3, 3, 0, 1)
