@@ -65,7 +65,7 @@ class Appeal(Base):
     __tablename__ = "appeals"
     __table_args__ = (
         Index(
-            "uq_appeals_open", "decision_id", unique=True,
+            "uq_appeals_one_open", "decision_id", unique=True,
             postgresql_where=text("status IN ('received', 'in_review', 'need_more', 'field_check')"),
             sqlite_where=text("status IN ('received', 'in_review', 'need_more', 'field_check')"),
         ),
