@@ -18,6 +18,7 @@ from sqlalchemy.pool import QueuePool
 from sqlalchemy.sql.dml import Insert
 
 from backend import metrics
+from backend.sqlite_trips import one_trip
 
 READ_ONLY = "perlinsos_read_only"
 _NOTHING_PREPARED: dict[str, Any] = {
@@ -102,6 +103,8 @@ def _count_statement(*_: Any) -> None:
 
 
 def _prepare_sqlite(engine: AsyncEngine) -> None:
+    one_trip(engine.sync_engine)
+
     @event.listens_for(engine.sync_engine, "connect")
     def on_connect(dbapi: Any, _record: Any) -> None:
         dbapi.isolation_level = None
