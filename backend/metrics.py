@@ -59,6 +59,11 @@ RINGS_GIVEN_UP = Counter("perlinsos_bus_given_up_total", "Ids that kept failing:
 DEAD_LETTERS = Counter("perlinsos_dead_letters_total", "Rows that were set aside after their last try", ["topic"])
 BUS_BACKLOG = Gauge("perlinsos_bus_backlog", "Rings that nobody has taken", ["topic"])
 
+# A counter that first shows itself with 1 has not grown for Prometheus: what is alarmed about begins at 0.
+for _topic in ("turns", "sends", "jobs", "faces"):
+    RINGS_GIVEN_UP.labels(_topic)
+    DEAD_LETTERS.labels(_topic)
+
 P = ParamSpec("P")
 R = TypeVar("R")
 _work: ContextVar[Work] = ContextVar("work", default="other")

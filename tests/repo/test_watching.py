@@ -65,7 +65,7 @@ def test_every_metric_and_label_that_is_asked_for_exists() -> None:
 
 def test_the_dashboard_shows_what_an_operator_asks_first() -> None:
     shown = " ".join(_expressions())
-    for name in ("reply_seconds", "queue_age_seconds", "sends_total", "face_seconds", "batch_size", "bus_given_up_total",
+    for name in ("reply_seconds", "queue_age_seconds", "sends_total", "face_seconds", "batch_size", "dead_letters_total",
                  "pool_connections", "statements_total"):  # fmt: skip
         assert f"perlinsos_{name}" in shown
     assert 'sum by (channel, error) (rate(perlinsos_sends_total{error!=""}' in shown
