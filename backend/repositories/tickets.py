@@ -40,13 +40,15 @@ COLUMNS: tuple[Column[Any], ...] = (
 )  # fmt: skip
 
 
-_OF_TICKET = ("number", "conversation_id", "person_id", "kind", "text", "status", "created_at", "due_at")
+_OF_TICKET = (
+    "number", "conversation_id", "person_id", "kind", "text", "status", "created_at", "due_at", "closed_at",
+)  # fmt: skip
 _ADD = InsertSet(TICKETS, each=_OF_TICKET)
 
 
 async def add(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Store open tickets (all columns but id and closed_at)."""
-    await _ADD(connection, [[row[name] for name in _OF_TICKET] for row in rows])
+    """Store tickets. What a row does not name is empty: the receipt of an erasure is closed at once and is nobody's."""
+    await _ADD(connection, [[row.get(name) for name in _OF_TICKET] for row in rows])
 
 
 async def waiting_for_a_human(connection: AsyncConnection) -> int:
