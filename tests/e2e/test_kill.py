@@ -205,7 +205,8 @@ async def nothing_missing_or_doubled(database: Database) -> None:
         assert await count(inbox, inbox.c.handled_at.is_(None)) == 0
         assert await count(inbox, inbox.c.error.is_not(None)) == 0
         assert await count(outbox, outbox.c.kind == "reply", outbox.c.status.not_in(("sent", "delivered"))) == 0
-        assert await count(jobs, jobs.c.status != "done") == 0
+        # The watch over the appeals' deadlines asks for its own next round.
+        assert await count(jobs, jobs.c.status != "done", jobs.c.kind != "appeals.watch") == 0
         per_person = select(registrations.c.person_id).group_by(registrations.c.person_id).having(func.count() > 1)
         assert (await connection.execute(per_person)).first() is None
     await database.close()
