@@ -110,6 +110,12 @@ async def make_coming(database: Database, now: datetime) -> list[str]:
     return made
 
 
+async def make_month(database: Database, month: datetime) -> None:
+    """Make the partitions of one more month, whichever it is."""
+    for of in TABLES:
+        await _patiently(_make, database, of, month)
+
+
 async def drop_before(database: Database, month: datetime) -> list[str]:
     """Drop the partitions that end before `month` begins; their names. One in which something still waits stays."""
     async with database.read() as connection:

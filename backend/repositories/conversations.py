@@ -52,12 +52,17 @@ async def open_chats(
     connection: AsyncConnection, chats: Mapping[tuple[str, bytes], Mapping[str, Any]], now: datetime
 ) -> dict[tuple[str, bytes], int]:
     """The ids of these chats, by channel and address hash; unknown ones are opened with their `address` and `phone`."""
+    channels = {channel for channel, _ in chats}
     hashes = [address_hash for _, address_hash in chats]
 
     async def known() -> dict[tuple[str, bytes], int]:
         columns = (CONVERSATIONS.c.channel, CONVERSATIONS.c.address_hash, CONVERSATIONS.c.id)
         found = await connection.execute(
-            select(*columns).where(among(connection, CONVERSATIONS.c.address_hash, hashes))
+            # With the channel, the first column of the index: without it every conversation would be read.
+            select(*columns).where(
+                among(connection, CONVERSATIONS.c.channel, channels),
+                among(connection, CONVERSATIONS.c.address_hash, hashes),
+            )
         )
         return {(channel, bytes(address_hash)): chat_id for channel, address_hash, chat_id in found}
 

@@ -119,17 +119,30 @@ async def pending(connection: AsyncConnection, conversation_ids: Sequence[int]) 
     return [Pending(*row) for row in found]
 
 
-async def still_pending(connection: AsyncConnection, ids: Sequence[int]) -> set[int]:
+async def still_pending(connection: AsyncConnection, rows: Sequence[Pending]) -> set[int]:
     """Which of these rows nobody has advanced since they were read."""
+    if not rows:
+        return set()
+    # Asked for by their ids alone: with `handled_at` in the condition the index of what is pending may be read as a whole,
+    # and that grows with the backlog.
     found = await connection.execute(
-        select(INBOX.c.id).where(among(connection, INBOX.c.id, ids), INBOX.c.handled_at.is_(None))
+        select(INBOX.c.id, INBOX.c.handled_at).where(
+            among(connection, INBOX.c.id, [row.id for row in rows]), INBOX.c.received_at >= oldest(rows)
+        )
     )
-    return set(found.scalars())
+    return {row.id for row in found if row.handled_at is None}
 
 
-async def handled(connection: AsyncConnection, ids: Sequence[int], now: datetime) -> None:
+def oldest(rows: Sequence[Pending]) -> datetime:
+    """When the first of these rows came: no month before it has to be looked into."""
+    return min(row.received_at for row in rows)
+
+
+async def handled(connection: AsyncConnection, ids: Sequence[int], since: datetime, now: datetime) -> None:
+    """These rows, received at `since` or later, are done with."""
     if ids:
-        await connection.execute(update(INBOX).where(among(connection, INBOX.c.id, ids)).values(handled_at=now))
+        mine = (among(connection, INBOX.c.id, ids), INBOX.c.received_at >= since)
+        await connection.execute(update(INBOX).where(*mine).values(handled_at=now))
 
 
 async def failed(connection: AsyncConnection, row_id: int, cause: str, now: datetime, *, give_up: bool) -> None:

@@ -60,6 +60,7 @@ class Claimed:
     last_inbound_at: datetime | None
     reachable: bool
     trace: str
+    created_at: datetime
 
 
 @value
@@ -106,7 +107,7 @@ async def claim(
     found = await connection.execute(
         select(
             o.id, o.conversation_id, c.channel, c.address, o.kind, o.body, o.attempts, c.last_inbound_at, c.reachable,
-            o.trace,            o.status, o.not_before, o.claimed_at,
+            o.trace, o.created_at, o.status, o.not_before, o.claimed_at,
         )
         .join(CONVERSATIONS, c.id == o.conversation_id)
         .where(among(connection, o.conversation_id, conversation_ids), o.open)
@@ -123,11 +124,12 @@ async def claim(
         if free_at is not None and free_at > now:
             wait[row.conversation_id] = (free_at - now).total_seconds()
         else:
-            ready.append(Claimed(*row[:10]))
+            ready.append(Claimed(*row[:11]))
     if ready:
         await connection.execute(
             update(OUTBOX)
-            .where(among(connection, o.id, [m.id for m in ready]))
+            # Since the first of them, so that no month before it is looked into.
+            .where(among(connection, o.id, [m.id for m in ready]), o.created_at >= min(m.created_at for m in ready))
             .values(status="sending", claimed_at=now, attempts=o.attempts + 1)
         )
     return ready, wait
@@ -135,18 +137,27 @@ async def claim(
 
 _SETTLE = UpdateSet(
     OUTBOX,
-    key=("id",),
+    key=("id", "created_at"),
     put=("status", "provider_id", "error", "not_before", "sent_at"),
     add=("attempts",),
     where="status = 'sending'",
 )
 
 
-async def settle(connection: AsyncConnection, results: Sequence[Settled]) -> None:
+async def settle(connection: AsyncConnection, results: Sequence[tuple[Claimed, Settled]]) -> None:
     """Write down what came of the tries; a receipt that was faster keeps its word."""
     values = [
-        (r.id, r.status, r.provider_id, r.error and r.error[:300], r.not_before, r.sent_at, 0 if r.tried else -1)
-        for r in results
+        (
+            claimed.id,
+            claimed.created_at,
+            r.status,
+            r.provider_id,
+            r.error and r.error[:300],
+            r.not_before,
+            r.sent_at,
+            0 if r.tried else -1,
+        )
+        for claimed, r in results
     ]
     await _SETTLE(connection, values)
 

@@ -112,7 +112,7 @@ class Sender:
         _batch_size.observe(len(fates))
         lost = [fate.message.conversation_id for fate in fates if fate.result.error == "unreachable"]
         async with self._database.write() as connection:
-            await outbox.settle(connection, [fate.result for fate in fates])
+            await outbox.settle(connection, [(fate.message, fate.result) for fate in fates])
             undeleted = [(f.message.conversation_id, f.undeleted, f.message.trace) for f in fates if f.undeleted]
             await outbox.add(connection, [outbox.deletion(*which) for which in undeleted], self._now())
             if lost:

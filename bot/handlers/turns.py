@@ -142,10 +142,10 @@ class TurnWorker:
         now = self._now()
         async with self._database.write() as connection:
             locked = await conversations.lock(connection, conversation_ids)
-            open_rows = await inbox.still_pending(connection, [row.id for row in rows]) if rows else set()
+            open_rows = await inbox.still_pending(connection, rows)
             chats, later = self._gather(locked, [row for row in rows if row.id in open_rows], understood, now)
             await self._advance_all(connection, chats, now)
-            new_jobs = await self._write(connection, chats, now)
+            new_jobs = await self._write(connection, chats, inbox.oldest(rows) if rows else now, now)
             claimed = await self._queue(connection, chats, now)
         if self._sender is not None and claimed:
             self._sender.take_over(claimed)
@@ -233,7 +233,10 @@ class TurnWorker:
         if forgotten:
             yield outbox.deletion(chat.row.id, forgotten, happening.trace)
 
-    async def _write(self, connection: AsyncConnection, chats: Sequence[_Chat], now: datetime) -> list[int]:
+    async def _write(
+        self, connection: AsyncConnection, chats: Sequence[_Chat], since: datetime, now: datetime
+    ) -> list[int]:
+        """Everything but what is to be said; ids of the new jobs. `since`: when the first of the events came."""
         await conversations.save(
             connection,
             [
@@ -247,7 +250,7 @@ class TurnWorker:
                 for chat in chats
             ],
         )
-        await inbox.handled(connection, [row for chat in chats for row in chat.handled], now)
+        await inbox.handled(connection, [row for chat in chats for row in chat.handled], since, now)
         by_kind: dict[str, list[RecordItem]] = defaultdict(list)
         for chat in chats:
             for record, trace in chat.records:
@@ -270,7 +273,7 @@ class TurnWorker:
         first = {chat.row.id for chat in at_once}
         rest = [draft for chat in talking for draft in chat.drafts[1 if chat.row.id in first else 0 :]]
         await outbox.add(connection, rest, now)
-        return [_claimed(message_id, chat) for message_id, chat in zip(ids, at_once, strict=True)]
+        return [_claimed(message_id, chat, now) for message_id, chat in zip(ids, at_once, strict=True)]
 
     async def _ring(
         self,
@@ -330,7 +333,7 @@ class TurnWorker:
         await self._bus.ring("sends", [conversation_id] if give_up else [])
 
 
-def _claimed(message_id: int, chat: _Chat) -> outbox.Claimed:
+def _claimed(message_id: int, chat: _Chat, now: datetime) -> outbox.Claimed:
     """A chat's first message as its sender gets it."""
     row, draft = chat.row, chat.drafts[0]
     return outbox.Claimed(
@@ -344,6 +347,7 @@ def _claimed(message_id: int, chat: _Chat) -> outbox.Claimed:
         chat.last_inbound_at,
         row.reachable,
         draft.trace,
+        now,
     )
 
 

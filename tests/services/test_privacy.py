@@ -41,7 +41,7 @@ async def lived(desk: Desk) -> tuple[int, int, str]:
         event = to_json(Text(f"NIK saya {BAMBANG.nik}"))
         await inbox.insert_events(connection, desk.database, [inbox.Arrival(chat, "simulator", "1", event)], desk.now)
         [row] = await inbox.pending(connection, [chat])
-        await inbox.handled(connection, [row.id], desk.now)
+        await inbox.handled(connection, [row.id], desk.now, desk.now)
         body = {"text": "Pak Bambang", "buttons": []}
         await connection.execute(
             insert(outbox).values(conversation_id=chat, kind="reply", body=body, status="sent", created_at=desk.now)
