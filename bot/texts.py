@@ -80,6 +80,7 @@ class Catalogue:
         self._languages = {name: _load(folder / name / "LC_MESSAGES", Locale.parse(name), zone) for name in names}
         self._known_phrases: dict[tuple[str, str, str], tuple[Phrase, ...]] = {}
         self._near_commands: dict[tuple[str, str], str] = {}
+        self._always_alike: dict[tuple[str, str, str], str] = {}
 
     def keys(self, language: str = "id") -> frozenset[str]:
         """Every key that has a text."""
@@ -102,6 +103,14 @@ class Catalogue:
 
     def text(self, say: Say, language: str = "id", sex: str = "") -> str:
         """One text with its parameters. `sex` ("male", "female", "") decides `{you}` and `{call}`. Raises MissingTextError."""
+        if say.params:
+            return self._worded(say, language, sex)
+        place = (language, say.key, sex)
+        if place not in self._always_alike:
+            self._always_alike[place] = self._worded(say, language, sex)
+        return self._always_alike[place]
+
+    def _worded(self, say: Say, language: str, sex: str) -> str:
         known = self._languages[language]
         values = {name: self._value(value, language, sex) for name, value in say.params.items()}
         whom = sex or "unknown"
