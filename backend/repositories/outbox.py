@@ -24,6 +24,9 @@ _INSERT_CLAIMED = InsertSet(
     returning="id",
 )
 OPEN = ("queued", "sending")
+REPEATED = frozenset({"reply", "delete"})
+"""What is sent again when nobody knows whether it left. Anything else stays `unknown`, to be reported and not repeated."""
+LOST_SENDER = "its sender ended before the provider's word"
 UNKNOWN_AFTER = timedelta(seconds=20)
 """How long a message may stay `sending` before it counts as unknown: receipts have had their chance by then."""
 
@@ -118,13 +121,21 @@ async def claim(
     for row in found:
         heads.setdefault(row.conversation_id, row)
     ready: list[Claimed] = []
+    unknown: list[int] = []
     wait: dict[int, float] = {}
     for row in heads.values():
         free_at = row.claimed_at + UNKNOWN_AFTER if row.status == "sending" else row.not_before
         if free_at is not None and free_at > now:
             wait[row.conversation_id] = (free_at - now).total_seconds()
+        elif row.status == "sending" and row.kind not in REPEATED:
+            unknown.append(row.id)
+            wait[row.conversation_id] = 0.0
         else:
             ready.append(Claimed(*row[:11]))
+    if unknown:
+        await connection.execute(
+            update(OUTBOX).where(among(connection, o.id, unknown)).values(status="unknown", error=LOST_SENDER)
+        )
     if ready:
         await connection.execute(
             update(OUTBOX)
@@ -204,10 +215,13 @@ async def receive_receipt(
 
 async def recover(connection: AsyncConnection, now: datetime) -> int:
     """After a crash of the only process: nobody is sending. Replies go again, but receipts get a moment first."""
+    o = OUTBOX.c
+    left = update(OUTBOX).where(o.open, o.status == "sending")
+    await connection.execute(left.where(o.kind.not_in(REPEATED)).values(status="unknown", error=LOST_SENDER))
     result = await connection.execute(
-        update(OUTBOX)
-        .where(OUTBOX.c.open, OUTBOX.c.status == "sending")
-        .values(status="queued", not_before=now + timedelta(seconds=5), error="unknown after a restart")
+        left.where(o.kind.in_(REPEATED)).values(
+            status="queued", not_before=now + timedelta(seconds=5), error="unknown after a restart"
+        )
     )
     return result.rowcount
 

@@ -230,7 +230,7 @@ class Sender:
             return Settled(message.id, "failed", error=error.cause)
         if error.maybe_sent:
             # Its fate is open: a receipt may settle it, else a reply goes again and anything else stays unknown.
-            return Settled(message.id, "sending" if message.kind == "reply" else "unknown", error=error.cause)
+            return Settled(message.id, "sending" if message.kind in outbox.REPEATED else "unknown", error=error.cause)
         if error.retryable:
             back_off = max(error.retry_after or 0.0, min(0.5 * 2**attempts, LONGEST_BACK_OFF))
             return Settled(message.id, "queued", error=error.cause, not_before=now + timedelta(seconds=back_off))

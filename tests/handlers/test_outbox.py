@@ -79,6 +79,22 @@ async def test_a_reply_of_unknown_fate_is_sent_again_but_a_broadcast_never(chat:
     assert [m.text for m in chat.channel.sent] == ["balasan"]
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_broadcast_whose_sender_ended_stays_unknown_and_the_chat_goes_on(chat: Bench, restarted: bool) -> None:
+    await queue(chat, "siaran", kind="broadcast")
+    await queue(chat, "balasan")
+    async with chat.database.write() as connection:
+        await outbox.claim(connection, [1], chat.clock())
+    if restarted:
+        async with chat.database.write() as connection:
+            await outbox.recover(connection, chat.clock())
+    chat.clock.passes(minutes=1)
+    await chat.sender.run([1])
+    await chat.send()
+    assert [m.text for m in chat.channel.sent] == ["balasan"]
+    assert [status for status, _, _ in await chat.outbox()][1:] == ["unknown", "sent"]
+
+
 async def test_a_receipt_settles_an_unknown_reply_so_that_it_is_not_repeated(chat: Bench) -> None:
     chat.channel.faults = [SendError("time-out", maybe_sent=True)]
     await queue(chat, "balasan")
