@@ -76,13 +76,14 @@ def _add_web(app: FastAPI, runtime: Runtime) -> None:
 
 def _add_webhooks(app: FastAPI, runtime: Runtime) -> None:
     """Added last, so that they stand in front of everything else."""
+    from bot.handlers.receipts import Receipts
     from bot.handlers.webhooks import Webhooks, telegram_routes, whatsapp_routes
 
     settings, parts = runtime.settings, runtime.parts
     routes = telegram_routes(parts.intake, settings.telegram_secret.get_secret_value())
     if settings.whatsapp_on:
         token, account = settings.twilio_auth_token.get_secret_value(), settings.twilio_account_sid
-        routes |= whatsapp_routes(parts.intake, parts.database, now, token, account, settings.public_url)
+        routes |= whatsapp_routes(parts.intake, Receipts(parts.database, now), token, account, settings.public_url)
     app.add_middleware(Webhooks, routes=routes)
 
 

@@ -30,9 +30,6 @@ LOST_SENDER = "its sender ended before the provider's word"
 UNKNOWN_AFTER = timedelta(seconds=20)
 """How long a message may stay `sending` before it counts as unknown: receipts have had their chance by then."""
 
-_RANK = {"queued": 0, "sending": 1, "unknown": 1, "sent": 2, "delivered": 3, "read": 4}
-_FAILED = {"failed", "undelivered", "canceled"}
-
 
 @value
 class Draft:
@@ -181,36 +178,6 @@ async def with_more(connection: AsyncConnection, conversation_ids: Sequence[int]
         .distinct()
     )
     return list(found.scalars())
-
-
-async def receive_receipt(
-    connection: AsyncConnection, outgoing_id: int | None, provider_id: str, status: str, error: str, now: datetime
-) -> int | None:
-    """Apply a provider's later word, forward only. The conversation it belongs to, or None when the message is unknown."""
-    match = [OUTBOX.c.provider_id == provider_id] if provider_id else []
-    if outgoing_id is not None:
-        match.append(OUTBOX.c.id == outgoing_id)
-    if not match:
-        return None
-    found = await connection.execute(
-        select(OUTBOX.c.id, OUTBOX.c.conversation_id, OUTBOX.c.status).where(or_(*match)).limit(1)
-    )
-    row = found.first()
-    if row is None:
-        return None
-    news = "failed" if status in _FAILED else status
-    if news == "failed":
-        forward = row.status in OPEN or row.status in {"sent", "unknown"}
-    else:
-        forward = row.status in _RANK and _RANK.get(news, -1) > _RANK[row.status]
-    if forward:
-        values: dict[str, Any] = {"status": news, "error": error[:300] or None}
-        if provider_id:
-            values["provider_id"] = provider_id
-        if row.status in OPEN:
-            values["sent_at"] = now
-        await connection.execute(update(OUTBOX).where(OUTBOX.c.id == row.id).values(**values))
-    return int(row.conversation_id)
 
 
 async def recover(connection: AsyncConnection, now: datetime) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -21,7 +21,7 @@ from backend.grouping import Grouped
 from backend.repositories import conversations, outbox
 from backend.repositories.outbox import Claimed, Settled
 from backend.tracing import follow
-from bot.handlers.channel import Button, Channel, Outgoing, Receipt, SendError
+from bot.handlers.channel import Button, Channel, Outgoing, SendError
 from bot.handlers.pace import MemoryPace, Pace
 
 log = structlog.get_logger(__name__)
@@ -235,14 +235,3 @@ class Sender:
             back_off = max(error.retry_after or 0.0, min(0.5 * 2**attempts, LONGEST_BACK_OFF))
             return Settled(message.id, "queued", error=error.cause, not_before=now + timedelta(seconds=back_off))
         return Settled(message.id, "failed", error=error.cause)
-
-
-@metrics.counted_as("webhooks")
-async def take_receipt(database: Database, receipt: Receipt, now: datetime) -> None:
-    """Apply a status receipt. One for a message that is not ours is passed over: providers repeat and mix them."""
-    async with database.write() as connection:
-        found = await outbox.receive_receipt(
-            connection, receipt.outgoing_id, receipt.provider_id, receipt.status, receipt.error, now.astimezone(UTC)
-        )
-    if found is None:
-        log.info("receipt_unknown", outgoing=receipt.outgoing_id, status=receipt.status)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
 from urllib.parse import parse_qsl
 
 import orjson
@@ -13,12 +12,11 @@ from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend import metrics
-from backend.db import Database
 from backend.tracing import follow, trace_of
 from bot.handlers import telegram_updates, whatsapp_messages
 from bot.handlers.channel import Inbound
 from bot.handlers.intake import Intake
-from bot.handlers.outbox import take_receipt
+from bot.handlers.receipts import Receipts
 
 log = structlog.get_logger(__name__)
 
@@ -78,7 +76,7 @@ def telegram_routes(intake: Intake, secret: str) -> dict[str, Handler]:
 
 
 def whatsapp_routes(
-    intake: Intake, database: Database, now: Callable[[], datetime], auth_token: str, account_sid: str, public_url: str
+    intake: Intake, receipts: Receipts, auth_token: str, account_sid: str, public_url: str
 ) -> dict[str, Handler]:
     """`POST /webhooks/whatsapp` and its status receipts. The signature covers the public URL, never the one seen here."""
     seconds = metrics.WEBHOOK_SECONDS.labels("whatsapp")
@@ -116,7 +114,7 @@ def whatsapp_routes(
             return _refuse("whatsapp", refused)
         except KeyError:
             return _refuse("whatsapp", _Refused(400, "receipt"))
-        if not await _done("whatsapp", "receipt", take_receipt(database, receipt, now())):
+        if not await _done("whatsapp", "receipt", receipts.take(receipt)):
             return _come_again()
         return NOTHING
 

@@ -10,7 +10,7 @@ from backend.db import Database
 from backend.repositories import outbox
 from bot.events import Started
 from bot.handlers.channel import Receipt, SendError
-from bot.handlers.outbox import take_receipt
+from bot.handlers.receipts import Receipts
 from tests.handlers.support import Bench
 
 
@@ -99,7 +99,7 @@ async def test_a_receipt_settles_an_unknown_reply_so_that_it_is_not_repeated(cha
     chat.channel.faults = [SendError("time-out", maybe_sent=True)]
     await queue(chat, "balasan")
     await chat.send()
-    await take_receipt(chat.database, Receipt(2, "SM1", "delivered"), chat.clock())
+    await Receipts(chat.database, chat.clock).take(Receipt(2, "SM1", "delivered"))
     chat.clock.passes(minutes=1)
     await chat.sender.run([1])
     assert chat.channel.sent == []
@@ -110,7 +110,7 @@ async def test_receipts_only_move_forward(chat: Bench) -> None:
     await queue(chat, "satu")
     await chat.send()
     for status in ("read", "delivered", "sent", "failed"):
-        await take_receipt(chat.database, Receipt(2, "SM1", status), chat.clock())
+        await Receipts(chat.database, chat.clock).take(Receipt(2, "SM1", status))
     assert [status for status, _, _ in await chat.outbox()][-1] == "read"
 
 

@@ -20,7 +20,7 @@ from backend.sweep import Sweep
 from bot.events import Text
 from bot.handlers.channel import Inbound, Receipt
 from bot.handlers.intake import Intake
-from bot.handlers.outbox import take_receipt
+from bot.handlers.receipts import Receipts
 from tests.handlers.support import Bench
 
 BATCH = 16
@@ -54,7 +54,8 @@ async def a_batch(bench: Bench, names: count[int]) -> None:
     await bench.sender.run(sends)
     await bench.bus.done("sends", sends)
     await Sweep(bench.database, MemoryBus(), bench.clock, alone=False).once()
-    await take_receipt(bench.database, Receipt(None, f"p{len(bench.channel.sent)}", "delivered"), now)
+    last = f"p{len(bench.channel.sent)}"
+    await Receipts(bench.database, bench.clock).take(Receipt(None, last, "delivered"))
     async with bench.database.write() as connection:
         ids = await jobs.add(connection, [jobs.JobDraft(n * 61 + 1, "x", {}) for n in range(BATCH)], now)
         await jobs.claim(connection, ids, ["x"], now)
