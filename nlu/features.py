@@ -71,18 +71,14 @@ class Analyser:
     def features(self, text: str) -> tuple[list[str], list[str], list[str]]:
         """Feature names with repetitions, one list for each of `BLOCKS`; all empty when no word is left."""
         tokens = self.normaliser.tokens(text)
-        request = self.normaliser.request(tokens)
-        words = list(_words(tokens))
-        if request != tokens:  # a greeting may be the message or stand before it: both readings count
-            words += _words(request)
-        return words, list(_letters(request)), list(self._concepts(request))
-
-    def _concepts(self, tokens: list[str]) -> Iterator[str]:
-        found = [self.concepts.get(token) or self.concepts.get(stem(token)) for token in tokens]
-        names = sorted({name for name in found if name})
-        yield from names
-        for one, other in combinations(names, 2):
-            yield f"{one}+{other}"
+        request, denied = self.normaliser.denied(text, tokens)
+        concepts = [self.concepts.get(token) or self.concepts.get(stem(token)) for token in request]
+        words = list(_words(request))
+        if not denied and request != tokens:  # a greeting may be the message or stand before it: both readings count
+            words += _words(tokens)
+        words += (f"!{stem(token)}" for token in denied)
+        words += _mixed(request, concepts)
+        return words, list(_letters(request)), list(_needs(concepts))
 
 
 def _words(tokens: list[str]) -> Iterator[str]:
@@ -98,12 +94,39 @@ def _words(tokens: list[str]) -> Iterator[str]:
         yield f"{tokens[-1]}$"
 
 
+def _mixed(tokens: list[str], concepts: list[str | None]) -> Iterator[str]:
+    """Pairs of neighbours, each by its concept if it has one: what was said with one word is known of its synonyms."""
+    named = [f"[{concept}]" if concept else stem(token) for token, concept in zip(tokens, concepts, strict=True)]
+    for one, other in pairwise(named):
+        yield f"{one}|{other}"
+
+
 def _letters(tokens: list[str]) -> Iterator[str]:
     for token in tokens:
         padded = f" {token} "
         for size in _LETTERS:
             for start in range(max(1, len(padded) - size + 1)):
                 yield padded[start : start + size]
+
+
+def _needs(concepts: list[str | None]) -> Iterator[str]:
+    """The concepts, each two of them, their order with gaps for other words, and how long the message is."""
+    names = sorted({name for name in concepts if name})
+    yield from names
+    for one, other in combinations(names, 2):
+        yield f"{one}+{other}"
+    if concepts:
+        order = [name or "?" for name in concepts]
+        for one, other in pairwise(order):
+            yield f"{one}>{other}"
+        yield f"^{order[0]}"
+        yield f"{order[-1]}$"
+        yield f"#{_length(len(order))}"
+
+
+def _length(words: int) -> int:
+    """Word by word as long as one word makes a difference, then in steps of six."""
+    return words if words < 8 else 8 + (words - 8) // 6
 
 
 @lru_cache(maxsize=1)

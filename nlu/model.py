@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.events import Understanding
-from nlu.understanding import FALLBACK, NluError
+from nlu.understanding import FALLBACK, OUT_OF_SCOPE, NluError
 
-FORMAT = 1
+FORMAT = 2
 TOO_LONG = 4_000
 """Characters; longer than anything WhatsApp sends, so not a request that somebody typed."""
 Blocks = Sequence[Sequence[str]]
@@ -26,16 +26,21 @@ Row = tuple[NDArray[np.int32], Floats]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """When an answer is sure enough to act on; otherwise the bot asks back. All are probabilities or shares, 0 to 1."""
+    """When an answer is sure enough to act on; otherwise the bot asks back. All are probabilities or shares, 0 to 1.
+
+    `refusal` stands for `confidence` where the answer is `out_of_scope`: whoever is sent away wrongly does not ask again.
+    """
 
     confidence: float
     margin: float
     coverage: float
+    refusal: float
 
     def decide(self, text: str, ranking: Sequence[tuple[str, float]], coverage: float) -> Understanding:
         """What to act on. `ranking`: intents with their probabilities, best first; `coverage`: share of known words."""
         (intent, confidence), second = ranking[0], ranking[1][1] if len(ranking) > 1 else 0.0
-        unsure = confidence < self.confidence or confidence - second < self.margin
+        least = self.refusal if intent == OUT_OF_SCOPE else self.confidence
+        unsure = confidence < least or confidence - second < self.margin
         if unsure or len(text) > TOO_LONG or coverage < self.coverage:
             intent = FALLBACK
         return Understanding(intent, confidence, tuple(ranking))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -43,6 +43,8 @@ class Normaliser:
     phrases: tuple[tuple[re.Pattern[str], str], ...]
     fillers: frozenset[str]
     greetings: re.Pattern[str]
+    clause_end: re.Pattern[str]
+    denial: re.Pattern[str]
     emoji: dict[str, str]
     before: tuple[str, ...]
     after: tuple[str, ...]
@@ -57,12 +59,14 @@ class Normaliser:
                 if words.setdefault(variant, standard) != standard:
                     raise ValueError(f"{variant!r} stands for {words[variant]!r} and {standard!r} in {path.name}")
         phrases = tuple((_whole(variants), standard) for standard, variants in data["phrases"].items())
-        around = data["courtesies"]
+        around, clauses = data["courtesies"], data["clauses"]
         return cls(
             words=words,
             phrases=phrases,
             fillers=frozenset(data["fillers"].split()),
             greetings=_whole(data["greetings"]),
+            clause_end=re.compile(rf"[,.;!?\n:()]+|{_whole(clauses['ends'].split()).pattern}"),
+            denial=_denial(clauses),
             emoji={char: standard for standard, chars in data["emoji"].items() for char in chars},
             before=tuple(around["before"]),
             after=tuple(around["after"]),
@@ -93,6 +97,20 @@ class Normaliser:
         kept = [token for token in bare if token not in self.fillers]
         return kept or bare or tokens
 
+    def denied(self, text: str, tokens: Sequence[str]) -> tuple[list[str], list[str]]:
+        """The request of a message and the words of what it says it is not about; `tokens` are all its words.
+
+        "bukan mau daftar, cuma tanya syarat" is about conditions. Without such a clause the second list is empty.
+        """
+        if not self.denial.search(" ".join(tokens)):
+            return self.request([*tokens]), []
+        meant: list[str] = []
+        denied: list[str] = []
+        for piece in self.clause_end.split(clean(text)):
+            clause = self.request(self.tokens(piece))
+            (denied if self.denial.match(" ".join(clause)) else meant).extend(clause)
+        return (meant, denied) if len(meant) > 1 else (self.request([*tokens]), [])
+
     def _word(self, word: str) -> str:
         word = word.strip("-")
         if word in self.words:
@@ -110,6 +128,13 @@ class Normaliser:
 def _whole(variants: Iterable[str]) -> re.Pattern[str]:
     longest_first = sorted((_APOSTROPHES.sub("", v) for v in variants), key=len, reverse=True)
     return re.compile(r"\b(?:" + "|".join(map(re.escape, longest_first)) + r")\b")
+
+
+def _denial(clauses: dict[str, Any]) -> re.Pattern[str]:
+    """The beginning of a clause of at least three words that says no: `bukan itu` alone is an answer."""
+    two_words = [words + ("" if " " in words else r" \S+") for words in clauses["denials"]]
+    before = "|".join(clauses["before"].split())
+    return re.compile(rf"\b(?:(?:{before}) ){{0,3}}(?:{'|'.join(two_words)}) \S")
 
 
 @lru_cache(maxsize=1)

@@ -41,6 +41,27 @@ def test_politeness_is_left_out_only_when_something_else_is_said() -> None:
     assert normaliser.request(normaliser.tokens("pak")) == ["pak"]
 
 
+@pytest.mark.parametrize(
+    ("written", "request_", "denied"),
+    [
+        ("bukan mau daftar pak, cuma tanya syarat", "tanya syarat", "bukan mau daftar"),
+        (
+            "gak usah jelasin lagi alasannya, aku mau banding aja",
+            "saya mau banding saja",
+            "tidak usah jelaskan lagi alasan",
+        ),
+        ("saya tanya hasil bu, bukan tanya uang", "saya tanya hasil", "bukan tanya uang"),
+        ("bukan saya itu", "bukan saya itu", ""),
+        ("bukan, alamatnya salah", "bukan alamatnya salah", ""),
+        ("bukan mau daftar", "bukan mau daftar", ""),
+    ],
+)
+def test_what_a_message_says_it_is_not_about_is_kept_apart(written: str, request_: str, denied: str) -> None:
+    normaliser = default()
+    parts = normaliser.denied(written, normaliser.tokens(written))
+    assert [" ".join(part) for part in parts] == [request_, denied]
+
+
 def test_a_very_long_text_keeps_its_start_and_its_end() -> None:
     text = clean("mulai " + "x" * 10_000 + " selesai")
     assert len(text) <= LONGEST + 1
@@ -52,7 +73,7 @@ def test_a_variant_with_two_meanings_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "words.yml"
     path.write_text(
         "words: {tidak: ga, bisa: ga}\nphrases: {}\nfillers: ''\ngreetings: [halo]\nemoji: {}\n"
-        "courtesies: {before: [], after: []}\n",
+        "clauses: {ends: '', denials: [], before: ''}\ncourtesies: {before: [], after: []}\n",
         encoding="utf-8",
     )
     with pytest.raises(ValueError, match="'ga' stands for"):
