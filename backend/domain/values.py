@@ -6,9 +6,15 @@ copy 0.9 µs where `dataclasses.replace` takes 6. So nothing enforces at run tim
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, TypeVar
+
+if sys.version_info >= (3, 11):  # noqa: UP036 - one user is older than the service
+    from typing import dataclass_transform
+else:  # what understands text also runs inside Rasa, on Python 3.10, and its answers are values
+    from typing_extensions import dataclass_transform
 
 T = TypeVar("T")
 _Copier = Callable[[Any], Any]

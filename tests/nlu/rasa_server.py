@@ -57,6 +57,7 @@ def _fingerprint() -> str:
     modules = {file for file in (ROOT / "nlu").glob("*.py") if file.name not in _NOT_TRAINED}
     files = [*modules, *(ROOT / "nlu").glob("*.yml"), *(ROOT / "nlu" / "data").glob("*.yml")]
     files += [ROOT / "requirements" / "rasa.lock", ROOT / "scripts" / "rasa"]
+    files += [ROOT / "bot" / "events.py", ROOT / "backend" / "domain" / "values.py"]
     digest = hashlib.sha256()
     for file in sorted(files):
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
