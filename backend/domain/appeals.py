@@ -77,7 +77,7 @@ def _may_name(kind: str, reason: Mapping[str, Any]) -> bool:
     """Whether an appeal on this ground may contest this reason."""
     if kind == Ground.NIK_MISUSED:
         return True
-    return bool(reason["contestable"]) and (kind != Ground.HOUSEHOLD_WRONG or reason["datum"] in HOUSEHOLD)
+    return bool(reason["contestable"]) and (kind != Ground.HOUSEHOLD_WRONG or reason.get("datum") in HOUSEHOLD)
 
 
 def answer_due(filed: date) -> date:

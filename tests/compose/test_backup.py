@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -107,12 +108,11 @@ class Operator:
 
 
 @pytest.fixture
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One that the account of the server may enter."""
-    made = tmp_path_factory.mktemp("backup")
-    for path in (made, *made.parents[:2]):
-        path.chmod(0o755)
-    return made
+def folder() -> Iterator[Path]:
+    """One that the account of the server may enter; pytest's own are for ours alone."""
+    with tempfile.TemporaryDirectory(prefix="perlinsos-backup-") as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
 
 
 @pytest.fixture

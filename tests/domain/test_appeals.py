@@ -21,7 +21,7 @@ class Refusal:
     outcome: str = "not_eligible"
     appeal_until: date | None = UNTIL
     reasons: tuple[dict[str, Any], ...] = (
-        {"code": "electricity", "contestable": True},
+        {"code": "electricity", "contestable": True, "datum": "power_va"},
         {"code": "decile", "contestable": False},
     )
 
@@ -37,7 +37,8 @@ class Refusal:
         (Refusal(), {"today": UNTIL + timedelta(days=1)}, "window_over"),
         (Refusal(), {"proven": False}, "not_proven"),
         (Refusal(), {"open_already": True}, "open_already"),
-        (Refusal(), {"kind": "household_wrong"}, "unknown_kind"),
+        (Refusal(), {"kind": "somebody_elses"}, "unknown_kind"),
+        (Refusal(), {"kind": "household_wrong"}, "not_contestable"),
         (Refusal(), {"kind": "nik_misused"}, "no_fresh_face_of_the_owner"),
         (Refusal(), {"kind": "nik_misused", "named": [], "face_seen": True}, "not_contestable"),
         (Refusal(), {"named": []}, "not_contestable"),
