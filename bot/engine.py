@@ -22,6 +22,8 @@ from bot.session import Frame, Session
 from bot.walk import OFFER_HUMAN_AFTER, Walk
 
 STALE_AFTER = timedelta(hours=24)
+LEAST_CHANCE = 0.05
+"""What is less likely is no button when asking back: of the development messages, none meant it."""
 
 
 @value
@@ -143,8 +145,11 @@ def _wish(walk: Walk, event: ev.Text) -> None:
         walk.open(Call(MENU, {"small_talk": intent}))
     elif intent == OUT_OF_SCOPE:
         _misunderstood(walk, Call(MENU, {"out_of_scope": True}))
+    elif intent == CANCEL:
+        _global_word(walk, CANCEL)
     else:
-        names = [name for name, _ in found.ranking if name in INTENTS][:2] if found and event.text.strip() else []
+        ranking = found.ranking if found and event.text.strip() else ()
+        names = [name for name, chance in ranking if name in INTENTS and chance >= LEAST_CHANCE][:2]
         likely = [{"intent": n, "dialog": INTENTS[n].dialog, "answers": dict(INTENTS[n].answers)} for n in names]
         _misunderstood(walk, Call("clarify", {"likely": likely}))
 

@@ -62,6 +62,7 @@ def test_petugas_at_any_step_leads_to_a_human_and_back() -> None:
 
 def test_batal_with_nothing_open_shows_the_menu() -> None:
     Conversation(FACTS).says("batal").expects("menu.choose", options=MAIN)
+    Conversation(FACTS, means(cancel="gak jadi ah")).says("gak jadi ah").expects("menu.choose", options=MAIN)
 
 
 # --- interruptions -----------------------------------------------------------------------------------------------
@@ -101,6 +102,12 @@ def test_a_text_that_may_mean_two_things_is_asked_back() -> None:
     chat.says("yang lain").expects("menu.choose", options=MAIN)
     chat.says("gimana ini saya kok belum").says("1")
     assert chat.session.stack[0].dialog == "status"
+
+
+def test_what_is_hardly_meant_is_no_button() -> None:
+    unsure = ev.Understanding("nlu_fallback", 0.6, (("out_of_scope", 0.6), ("complaint", 0.3), ("register", 0.02)))
+    chat = Conversation(FACTS, lambda _text: unsure).says("waduh piye iki kok ngene")
+    chat.expects("flow.clarify", options=["complaint", "something_else"])
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\U0001f600\U0001f600", "\u202e\u200b", "x" * 10_000, "?!"])
