@@ -108,7 +108,7 @@ def summary(result: Evaluation) -> str:
 
 def draw(result: Evaluation, folder: Path = REPORT) -> Path:
     """The confusion matrix as `<folder>/confusion-<engine>.png`; rows are what people meant, each row sums to 1."""
-    from matplotlib.figure import Figure  # needed for drawing only, and not installed where citizens are served
+    from matplotlib.figure import Figure  # takes half a second to import: only drawing pays for it
 
     columns = [*INTENTS, FALLBACK]
     rows = [intent for intent in INTENTS if intent in result.f1]

@@ -98,11 +98,13 @@ def nlu_evaluate(
     engine: Engine = Engine.EMBEDDED,
     model: Model = DEFAULT_MODEL,
     rasa_url: RasaUrl = DEFAULT_RASA,
-    drawing: Annotated[Path | None, typer.Option(help="folder for the confusion matrix as a picture")] = None,
+    drawing: Annotated[
+        Path | None, typer.Option(help="folder for the confusion matrix as a picture; else nlu/report")
+    ] = None,
 ) -> None:
     """How well the messages are understood."""
-    from nlu import corpus
-    from nlu.parse import Evaluation, draw, evaluate, summary
+    from nlu import corpus, parse
+    from nlu.parse import Evaluation, evaluate, summary
     from nlu.understanding import NluError
 
     try:
@@ -119,5 +121,7 @@ def nlu_evaluate(
 
     result = asyncio.run(run())
     out.print(summary(result), markup=False, highlight=False)
-    if drawing is not None:
-        out.print(f"drawn to {draw(result, drawing)}", markup=False)
+    try:
+        out.print(f"drawn to {parse.draw(result, drawing or parse.REPORT)}", markup=False, soft_wrap=True)
+    except OSError as error:
+        err.print(f"not drawn: {error}", markup=False)

@@ -3,11 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from backend.cli import app
 from bot.events import Understanding
 from nlu import parse
-from nlu.corpus import Example
 from nlu.embedded import EmbeddedEngine
+from nlu.training import Report
 from nlu.understanding import FALLBACK
 
 
@@ -52,6 +54,19 @@ def test_nothing_to_count_is_not_a_crash() -> None:
     assert parse.count("embedded", [], []).accuracy == 0.0
 
 
-async def test_evaluation_draws_its_matrix(engine: EmbeddedEngine, tmp_path: Path) -> None:
-    result = await parse.evaluate(engine, [Example("mau daftar", "register"), Example("besok hujan", "out_of_scope")])
-    assert parse.draw(result, tmp_path).read_bytes().startswith(b"\x89PNG")
+def test_the_command_prints_its_numbers_and_draws_the_matrix(
+    trained: tuple[Path, Report], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parse, "REPORT", tmp_path / "report")
+    few = tmp_path / "few.yml"
+    few.write_text("nlu:\n- intent: register\n  examples: |\n    - mau daftar bansos\n    - pripun carane ndaftar\n")
+    done = CliRunner().invoke(app, ["nlu", "evaluate", str(few), "--model", str(trained[0])])
+    assert done.exit_code == 0
+    assert "accuracy          100.0%" in done.stdout
+    assert (tmp_path / "report" / "confusion-embedded.png").read_bytes().startswith(b"\x89PNG")
+    (tmp_path / "file").touch()
+    done = CliRunner().invoke(
+        app, ["nlu", "evaluate", str(few), "--model", str(trained[0]), "--drawing", str(tmp_path / "file")]
+    )
+    assert done.exit_code == 0
+    assert "not drawn" in done.stderr

@@ -137,7 +137,7 @@ def test_the_commands_ask_rasa(served: RasaServer, models: Models, tmp_path: Pat
     assert done.stderr == ""
     few = tmp_path / "few.yml"
     few.write_text(_as_file([Example("mau sanggah", "appeal"), Example("kapan cair", "ask_payment")]))
-    done = CliRunner().invoke(app, ["nlu", "evaluate", str(few), *options])
+    done = CliRunner().invoke(app, ["nlu", "evaluate", str(few), "--drawing", str(tmp_path), *options])
     assert "engine            rasa" in done.stdout
     assert "accuracy          100.0%" in done.stdout
 
