@@ -29,18 +29,21 @@ class Rule:
     """When an answer is sure enough to act on; otherwise the bot asks back. All are probabilities or shares, 0 to 1.
 
     `refusal` stands for `confidence` where the answer is `out_of_scope`: whoever is sent away wrongly does not ask again.
+    `doubt` is the most probability of `out_of_scope` beside which another answer is acted on.
     """
 
     confidence: float
     margin: float
     coverage: float
     refusal: float
+    doubt: float
 
     def decide(self, text: str, ranking: Sequence[tuple[str, float]], coverage: float) -> Understanding:
         """What to act on. `ranking`: intents with their probabilities, best first; `coverage`: share of known words."""
         (intent, confidence), second = ranking[0], ranking[1][1] if len(ranking) > 1 else 0.0
-        least = self.refusal if intent == OUT_OF_SCOPE else self.confidence
-        unsure = confidence < least or confidence - second < self.margin
+        outside = next((chance for name, chance in ranking if name == OUT_OF_SCOPE), 0.0)
+        least, most = (self.refusal, 1.0) if intent == OUT_OF_SCOPE else (self.confidence, self.doubt)
+        unsure = confidence < least or confidence - second < self.margin or outside > most
         if unsure or len(text) > TOO_LONG or coverage < self.coverage:
             intent = FALLBACK
         return Understanding(intent, confidence, tuple(ranking))

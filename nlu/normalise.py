@@ -25,6 +25,7 @@ _LINK = re.compile(r"(?:https?://|www\.)\S+|\b[\w-]+(?:\.[\w-]+)*\.(?:com|id|xyz
 _NOT_WORD = re.compile(r"[^a-z0-9\-]+")
 _THRICE = re.compile(r"([a-z])\1{2,}")
 _TWICE = re.compile(r"([a-z])\1+")
+_X_FOR_NYA = re.compile(r"[a-wyz]{3,}x")
 _TWO = re.compile(r"([a-z]{3,})2([a-z]*)")
 
 
@@ -115,6 +116,8 @@ class Normaliser:
         word = word.strip("-")
         if word in self.words:
             return self.words[word]
+        if _X_FOR_NYA.fullmatch(word):
+            return self._word(word[:-1] + "nya")
         if doubled := _TWO.fullmatch(word):
             stem, ending = doubled.groups()
             stem = self.words.get(stem, stem)

@@ -30,7 +30,7 @@ SMALL_TALK = frozenset({"greet", "thanks", "affirm", "deny", "help", "cancel"})
 """Intents that courtesies change or are."""
 NEVER = -1e3
 """The score of an intent without any example."""
-RULE = Rule(confidence=0.7, margin=0.4, coverage=0.4, refusal=0.85)
+RULE = Rule(confidence=0.68, margin=0.4, coverage=0.4, refusal=0.85, doubt=0.15)
 
 
 @dataclass(frozen=True, slots=True)

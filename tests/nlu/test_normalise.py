@@ -12,6 +12,8 @@ from nlu.normalise import LONGEST, Normaliser, clean, default
     [
         ("makasiiih", "terima kasih"),
         ("bisa2", "bisa-bisa"),
+        ("hslx", "hslnya"),
+        ("datax", "data"),
         ("kk saya", "kartu keluarga saya"),
         ("nda mau", "tidak mau"),
         ("ndak bs dftr", "tidak bisa daftar"),

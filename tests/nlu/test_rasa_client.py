@@ -19,7 +19,7 @@ from nlu.model import Rule
 from nlu.rasa import AT_ONCE, INSTEAD, Breaker, RasaEngine, State, read
 from nlu.understanding import FALLBACK
 
-RULE = Rule(confidence=0.5, margin=0.1, coverage=0.4, refusal=0.5)
+RULE = Rule(confidence=0.5, margin=0.1, coverage=0.4, refusal=0.5, doubt=1.0)
 Ranking = list[tuple[str, float]]
 
 
