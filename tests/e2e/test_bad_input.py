@@ -28,6 +28,7 @@ RIGHT_TO_LEFT = "\u202bمرحبا\u202c \u200f"
 WORDS = ["   ", "a" * 4096, "kata " * 2000, "\u202eabc\u202c", RIGHT_TO_LEFT, "😀👍🏽🙏", "\u200b", "."]
 
 CHOOSE = "Maaf, saya belum paham. Balas dengan angka atau kata dari pilihan ini."
+BEYOND = "Maaf, itu di luar yang bisa saya bantu di sini. Kita lanjutkan dulu, ya."
 NIK_EMPTY = "Angkanya belum ada. NIK itu 16 angka di KTP; tolong ketik angkanya saja."
 NIK_LETTERS = "NIK hanya angka, tanpa huruf. Coba lihat lagi di KTP, lalu ketik 16 angkanya."
 NIK_LONG = "Yang kami terima {} angka, kelebihan; NIK ada 16 angka. Coba lihat lagi di KTP, lalu kirim ulang."
@@ -180,9 +181,11 @@ class Careless(Citizen):
         return text
 
     async def writes_nonsense(self, sentence: str, *more: str) -> None:
+        """Words that nobody can understand; what looks like talk of something else may be told so, the step is kept."""
         for words in WORDS:
             await self.user.says(words)
-            await self.is_told(sentence, *more)
+            text = await self.hears(*more)
+            assert text.split("\n\n")[0] in {sentence, BEYOND}, f"expected {sentence!r}, heard: {text}"
         if not self.telegram:  # Telegram has no empty messages
             await self.user.says("")
             await self.is_told(sentence, *more)
