@@ -56,7 +56,6 @@ def _log_lines(level: str) -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         logger_factory=lambda *_: _Stderr(),
-        cache_logger_on_first_use=True,
     )
 
 
