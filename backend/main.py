@@ -11,7 +11,6 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from backend import crypto
 from backend.guide import guide
-from backend.parts import now
 from backend.roles import Role
 from backend.worker import SERVING, Runtime
 
@@ -55,15 +54,15 @@ def _app(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> Fa
 
 async def _seed(runtime: Runtime) -> dict[str, str]:
     """What a sandbox and a demo start with, in the process that has them; the demo's passwords by login."""
-    settings, roles, database = runtime.settings, runtime.roles, runtime.parts.database
+    settings, roles, parts = runtime.settings, runtime.roles, runtime.parts
     if Role.SANDBOX in roles:
         from backend.sandbox.seed import seed_sandbox
 
-        await seed_sandbox(database, now())
+        await seed_sandbox(parts.database, parts.now())
     if Role.CONSOLE in roles and settings.demo == "on":
         from backend.sandbox.seed import seed_demo
 
-        return await seed_demo(database, now())
+        return await seed_demo(parts.database, parts.now())
     return {}
 
 
@@ -71,7 +70,7 @@ def _add_web(app: FastAPI, runtime: Runtime) -> None:
     from backend.api.app import add_api
 
     settings, parts = runtime.settings, runtime.parts
-    add_api(app, parts.database, parts.bus, parts.photos, now, auto_select=settings.auto_select == "on")
+    add_api(app, parts.database, parts.bus, parts.photos, parts.now, auto_select=settings.auto_select == "on")
 
 
 def _add_webhooks(app: FastAPI, runtime: Runtime) -> None:
@@ -83,7 +82,9 @@ def _add_webhooks(app: FastAPI, runtime: Runtime) -> None:
     routes = telegram_routes(parts.intake, settings.telegram_secret.get_secret_value())
     if settings.whatsapp_on:
         token, account = settings.twilio_auth_token.get_secret_value(), settings.twilio_account_sid
-        routes |= whatsapp_routes(parts.intake, Receipts(parts.database, now), token, account, settings.public_url)
+        routes |= whatsapp_routes(
+            parts.intake, Receipts(parts.database, parts.now), token, account, settings.public_url
+        )
     app.add_middleware(Webhooks, routes=routes)
 
 
@@ -112,7 +113,7 @@ def _add_pages(app: FastAPI, runtime: Runtime) -> None:
     words = Words(parts.catalogue)
     if parts.simulator is not None:
         add_simulator(app, parts.database, parts.intake, parts.simulator, parts.http, settings.sandbox_url, words)
-    add_console(app, parts.database, parts.bus, parts.photos, words, now)
+    add_console(app, parts.database, parts.bus, parts.photos, words, parts.now)
     ui.run_with(
         app,
         storage_secret=crypto.ring().derive("console").hex(),

@@ -14,6 +14,7 @@ import structlog
 from backend import crypto
 from backend.bus import Bus
 from backend.bus.memory import MemoryBus
+from backend.clock import Clock
 from backend.db import Database
 from backend.domain.numbers import fresh_code
 from backend.gateways.http import HttpClient, HttpError
@@ -60,7 +61,7 @@ CHANCE = Chance()
 
 
 def now() -> datetime:
-    """The clock of the whole service."""
+    """This machine's own time, for the work of one command; a service goes by `Parts.now`."""
     return datetime.now(UTC)
 
 
@@ -82,6 +83,14 @@ class Parts:
         settings = self.settings
         size = settings.database_pool or pool_size(self._roles)
         return Database(settings.database_url, pool_size=size, pooler=settings.database_pooler == "on")
+
+    @cached_property
+    def clock(self) -> Clock:
+        return Clock(self.database)
+
+    def now(self) -> datetime:
+        """The time that all processes of the service share."""
+        return self.clock.now()
 
     @cached_property
     def bus(self) -> Bus:
@@ -106,7 +115,7 @@ class Parts:
 
     @cached_property
     def intake(self) -> Intake:
-        return Intake(self.database, self.bus, now)
+        return Intake(self.database, self.bus, self.now)
 
     @cached_property
     def ikd(self) -> IkdGateway:

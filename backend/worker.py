@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from backend.loops import Duty, Loops
-from backend.parts import Parts, code, now
+from backend.parts import Parts, code
 from backend.repositories import jobs as job_rows
 from backend.repositories import outbox
 from backend.roles import Role, chosen
@@ -56,16 +56,17 @@ class Runtime:
         """Connect, recover what a crash left where this process is the only one, then start the loops."""
         parts = self.parts
         await parts.bus.start()
+        await parts.clock.try_to_follow()
         if self.settings.one_process:
             async with parts.database.write() as connection:
-                sends, works = await outbox.recover(connection, now()), await job_rows.recover(connection)
+                sends, works = await outbox.recover(connection, parts.now()), await job_rows.recover(connection)
             if sends or works:
                 log.info("recovered", sends=sends, jobs=works)
         self.loops.start()
-        self._spawn(*(worker.hold() for worker in self.job_workers))
+        self._spawn(parts.clock.keep_following(), *(worker.hold() for worker in self.job_workers))
         if self.sweeps:
-            self._spawn(Sweep(parts.database, parts.bus, now, alone=self.settings.one_process).run())
-            self._spawn(every_day(parts.database, self.settings.messages_kept_months, now))
+            self._spawn(Sweep(parts.database, parts.bus, parts.now, alone=self.settings.one_process).run())
+            self._spawn(every_day(parts.database, self.settings.messages_kept_months, parts.now))
         if Role.WEB in self.roles and self.settings.telegram_on:
             self._spawn(self._telegram())
 
@@ -141,21 +142,21 @@ async def build(settings: Settings, roles: Collection[Role] = ()) -> Runtime:
     workers: list[JobWorker] = []
     sender: Sender | None = None
     if Role.SENDER in mine:
-        pace: Pace = MemoryPace(now) if settings.one_process else SharedPace(parts.database, now)
-        sender = Sender(parts.database, parts.bus, parts.channels, now, pace)
+        pace: Pace = MemoryPace(parts.now) if settings.one_process else SharedPace(parts.database, parts.now)
+        sender = Sender(parts.database, parts.bus, parts.channels, parts.now, pace)
         duties.append(Duty("sends", MOST_SENDS, sender.run, times=4))
     if Role.WORKER in mine:
         duties.append(Duty("turns", MOST_TURNS, _turns(parts, sender), times=1 if parts.database.is_sqlite else 2))
-        workers.append(JobWorker(parts.database, parts.bus, parts.executors.plain_jobs, now, elsewhere="faces"))
+        workers.append(JobWorker(parts.database, parts.bus, parts.executors.plain_jobs, parts.now, elsewhere="faces"))
         duties.append(Duty("jobs", MOST_JOBS, workers[-1].run, apart=True, may_take=JOB_MAY_TAKE))
     if Role.FACE in mine:
-        workers.append(JobWorker(parts.database, parts.bus, parts.executors.face_jobs, now))
+        workers.append(JobWorker(parts.database, parts.bus, parts.executors.face_jobs, parts.now))
         most = FACES_AT_ONCE * settings.face_processes
         duties.append(Duty("faces", most, workers[-1].run, apart=True, may_take=JOB_MAY_TAKE))
     if duties:
         from bot.handlers.set_aside import SetAside
 
-        parts.bus.on_given_up = SetAside(parts.database, parts.bus, parts.catalogue, now)
+        parts.bus.on_given_up = SetAside(parts.database, parts.bus, parts.catalogue, parts.now)
     stopping = asyncio.Event()
     loops = Loops(parts.bus, duties, stopping)
     return Runtime(
@@ -167,7 +168,7 @@ async def build(settings: Settings, roles: Collection[Role] = ()) -> Runtime:
         sender,
         Role.WORKER in mine,
         stopping,
-        Watch(parts.database, parts.bus, now),
+        Watch(parts.database, parts.bus, parts.now),
     )
 
 
@@ -176,5 +177,13 @@ def _turns(parts: Parts, sender: Sender | None) -> Callable[..., Awaitable[None]
     from bot.handlers.turns import TurnWorker
 
     return TurnWorker(
-        parts.database, parts.bus, parts.catalogue, parts.nlu, FactsLoader(), parts.executors.records, now, code, sender
+        parts.database,
+        parts.bus,
+        parts.catalogue,
+        parts.nlu,
+        FactsLoader(),
+        parts.executors.records,
+        parts.now,
+        code,
+        sender,
     ).run

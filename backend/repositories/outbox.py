@@ -27,6 +27,8 @@ OPEN = ("queued", "sending")
 REPEATED = frozenset({"reply", "delete"})
 """What is sent again when nobody knows whether it left. Anything else stays `unknown`, to be reported and not repeated."""
 LOST_SENDER = "its sender ended before the provider's word"
+HELD_BY_ANOTHER = 0.2
+"""Seconds until another sender's claim of the same moment is committed."""
 UNKNOWN_AFTER = timedelta(seconds=20)
 """How long a message may stay `sending` before it counts as unknown: receipts have had their chance by then."""
 
@@ -104,13 +106,17 @@ async def claim(
     Also, for conversations that must wait (back-off, or a message whose fate is still open), the seconds until then.
     """
     o, c = OUTBOX.c, CONVERSATIONS.c
+    mine = among(connection, o.conversation_id, conversation_ids)
+    # What another sender holds at this moment is skipped below; its successor must not overtake it.
+    first = select(o.conversation_id, func.min(o.id).label("id")).where(mine, o.open).group_by(o.conversation_id).cte()
     found = await connection.execute(
         select(
             o.id, o.conversation_id, c.channel, c.address, o.kind, o.body, o.attempts, c.last_inbound_at, c.reachable,
-            o.trace, o.created_at, o.status, o.not_before, o.claimed_at,
+            o.trace, o.created_at, o.status, o.not_before, o.claimed_at, first.c.id.label("first"),
         )
         .join(CONVERSATIONS, c.id == o.conversation_id)
-        .where(among(connection, o.conversation_id, conversation_ids), o.open)
+        .join(first, first.c.conversation_id == o.conversation_id)
+        .where(mine, o.open)
         .order_by(o.conversation_id, o.id)
         .with_for_update(of=OUTBOX, skip_locked=True)
     )  # fmt: skip
@@ -121,6 +127,9 @@ async def claim(
     unknown: list[int] = []
     wait: dict[int, float] = {}
     for row in heads.values():
+        if row.id != row.first:
+            wait[row.conversation_id] = HELD_BY_ANOTHER
+            continue
         free_at = row.claimed_at + UNKNOWN_AFTER if row.status == "sending" else row.not_before
         if free_at is not None and free_at > now:
             wait[row.conversation_id] = (free_at - now).total_seconds()

@@ -15,7 +15,7 @@ import structlog
 
 from backend import metrics
 from backend.bus import Bus
-from backend.db import Database
+from backend.db import Database, is_outage
 from backend.domain.values import value
 from backend.grouping import Grouped
 from backend.repositories import conversations, outbox
@@ -32,6 +32,8 @@ MOST_SETTLED = 256
 MOST_ATTEMPTS = 8
 LONGEST_BACK_OFF = 60.0
 NO_CLOCK = 2.0
+SETTLE_PAUSES = (0.5, 1.0, 2.0, 3.0, 4.0)
+"""Seconds between tries to write down what came of a message while the database is away: a restart must not repeat it."""
 PROMPT = frozenset({"reply", "delete"})
 """Kinds that somebody waits for. Everything else goes where they leave room."""
 
@@ -102,10 +104,15 @@ class Sender:
             fate = _Fate(message, *await asyncio.gather(self._send(message), self._delete_with(message)))
         else:
             fate = _Fate(message, await self._send(message))
-        try:
-            await self._settling.add(fate)
-        except Exception as error:  # the row stays `sending`: a receipt settles it, or the sweep after a while
-            log.error("not_settled", outgoing=message.id, cause=type(error).__name__)
+        for pause in (*SETTLE_PAUSES, None):
+            try:
+                await self._settling.add(fate)
+                return
+            except Exception as error:  # the row stays `sending`: a receipt settles it, or the sweep after a while
+                if pause is None or not is_outage(error):
+                    log.error("not_settled", outgoing=message.id, cause=type(error).__name__)
+                    return
+            await asyncio.sleep(pause)
 
     @metrics.counted_as("sends")
     async def _settle(self, fates: list[_Fate]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -59,10 +59,13 @@ class Recording:
     limits: Limits = field(default_factory=lambda: Limits(4096, 10, 64, 100_000))
     sent: list[Outgoing] = field(default_factory=list)
     faults: list[SendError] = field(default_factory=list)
+    before: Callable[[], Awaitable[None]] | None = None
     _ids: count[int] = field(default_factory=lambda: count(1))
 
     async def send(self, message: Outgoing) -> Sent:
         await asyncio.sleep(0)
+        if self.before is not None:
+            await self.before()
         if self.faults:
             raise self.faults.pop(0)
         self.sent.append(message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from sqlalchemy import text
 
 from backend.db import Database
 from backend.repositories import outbox
@@ -22,7 +23,7 @@ def bench(database: Database) -> Bench:
 async def queue(bench: Bench, *texts: str, kind: str = "reply") -> None:
     """Messages to the chat `a`, as turns would have queued them."""
     async with bench.database.write() as connection:
-        drafts = [outbox.Draft(1, kind, "t", {"text": text, "buttons": []}) for text in texts]
+        drafts = [outbox.Draft(1, kind, "t", {"text": words, "buttons": []}) for words in texts]
         await outbox.add(connection, drafts, bench.clock())
     await bench.bus.ring("sends", [1])
 
@@ -139,3 +140,52 @@ async def test_after_a_crash_what_was_being_sent_goes_again(chat: Bench) -> None
     chat.clock.passes(seconds=6)
     await chat.sender.run([1])
     assert [m.text for m in chat.channel.sent] == ["satu"]
+
+
+async def test_what_another_sender_is_claiming_is_not_overtaken_by_what_came_meanwhile(postgres_url: str) -> None:
+    database = Database(postgres_url)
+    chat = Bench(database)
+    await chat.arrives("a", Started())
+    await chat.work()
+    chat.channel.sent.clear()
+    await queue(chat, "satu")
+    async with database.write() as other:
+        claimed, _ = await outbox.claim(other, [1], chat.clock())
+        assert [message.body["text"] for message in claimed] == ["satu"]
+        await queue(chat, "dua")
+        await chat.sender.run([1])
+    assert chat.channel.sent == []
+    chat.clock.passes(seconds=30)
+    await chat.sender.run([1])
+    await chat.sender.run([1])
+    assert [m.text for m in chat.channel.sent] == ["satu", "dua"]
+    await database.close()
+
+
+async def test_what_was_sent_while_the_database_went_away_is_settled_when_it_is_back(postgres_url: str) -> None:
+    database = Database(postgres_url)
+    chat = Bench(database)
+    await chat.arrives("a", Started())
+    await chat.work()
+    chat.channel.sent.clear()
+    await queue(chat, "satu")
+    chat.channel.before = lambda: end_connections(postgres_url)
+    await chat.send()
+    assert [status for status, _, _ in await chat.outbox()][-1] == "sent"
+    chat.clock.passes(minutes=2)
+    await chat.sender.run([1])
+    assert [m.text for m in chat.channel.sent] == ["satu"], "what is known to have left does not go again"
+    await database.close()
+
+
+async def end_connections(url: str) -> None:
+    """What a restart of PostgreSQL does to everybody who is connected."""
+    other = Database(url)
+    async with other.write() as connection:
+        await connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+    await other.close()
