@@ -22,6 +22,8 @@ from backend.api import (
     stats,
 )
 from backend.api.auth import RULES, Services, authorise
+from backend.api.described import describe
+from backend.api.idempotency import Naming, Replay, claimed, replayed
 from backend.api.problems import Problem
 from backend.bus import Bus
 from backend.db import Database
@@ -58,10 +60,13 @@ def add_api(
     if unruled:
         raise RuleMissingError(", ".join(sorted(unruled)))
     app.state.api_services = Services(database, bus, photos, now, auto_select)
+    app.add_middleware(Naming)  # inside of what add_handlers puts around: its problems free the name too
+    app.add_exception_handler(Replay, replayed)
     problems.add_handlers(app)
     for router in ROUTERS:
-        app.include_router(router, dependencies=[Depends(authorise)], responses=problems.RESPONSES)
+        app.include_router(router, dependencies=[Depends(authorise), Depends(claimed)], responses=problems.RESPONSES)
     app.add_api_route("/api/{rest:path}", _nothing_here, methods=METHODS, include_in_schema=False)
+    app.openapi = describe(app)  # type: ignore[method-assign]  # the framework's own way to extend it
 
 
 async def _nothing_here(request: Request) -> None:

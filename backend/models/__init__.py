@@ -8,6 +8,7 @@ from backend.models.chats import Content, Conversation, DeadLetter, Inbox, Job, 
 from backend.models.offices import ApiKey, AuditEvent, Region, User
 from backend.models.people import Consent, FaceCheck, Person, Photo, PkhRecord
 from backend.models.policy import RuleSetVersion
+from backend.models.portal import IdempotencyKey
 from backend.models.sources import ImportRun, SourceRecord
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Decision",
     "DisputedDatum",
     "FaceCheck",
+    "IdempotencyKey",
     "ImportRun",
     "Inbox",
     "Job",

@@ -11,7 +11,7 @@ import structlog
 
 from backend.db import Database
 from backend.partitions import drop_before, make_coming, month_after, month_of
-from backend.repositories import retention
+from backend.repositories import idempotency, retention
 
 log = structlog.get_logger(__name__)
 
@@ -48,13 +48,25 @@ async def keep_up(database: Database, now: datetime, months: int) -> Upkeep:
     return Upkeep(tuple(made), tuple(dropped), deleted)
 
 
+async def forget_answers(database: Database, now: datetime) -> int:
+    """Delete named requests of the API that are older than their answers are kept, a batch a transaction; how many."""
+    deleted = 0
+    last = idempotency.BATCH
+    while last == idempotency.BATCH:
+        async with database.write() as connection:
+            last = await idempotency.forget(connection, now)
+        deleted += last
+    return deleted
+
+
 async def every_day(database: Database, months: int, now: Callable[[], datetime]) -> None:
     """Keep up at the start and then daily, until cancelled. What goes wrong is told and tried again the next day."""
     while True:
         try:
             done = await keep_up(database, now(), months)
-            if done.made or done.dropped or done.deleted:
-                log.info("upkeep", made=done.made, dropped=done.dropped, deleted=done.deleted)
+            answers = await forget_answers(database, now())
+            if done.made or done.dropped or done.deleted or answers:
+                log.info("upkeep", made=done.made, dropped=done.dropped, deleted=done.deleted, answers=answers)
         except Exception as error:  # the service goes on without it: there is a partition for everything else
             log.error("upkeep_failed", cause=type(error).__name__)
         await asyncio.sleep(EVERY_S)
