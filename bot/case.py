@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 
-from backend.domain.appeals import OPEN
+from backend.domain.appeals import OPEN, shared_grounds
+from backend.domain.delegation import Ground
 from backend.domain.names import call_name
 from bot.effects import Option, Say
 from bot.facts import AppealFacts, DecisionFacts, Facts, PersonFacts, ReasonFacts
@@ -55,8 +57,31 @@ def appeal_of(facts: Facts) -> AppealFacts | None:
     return appeal
 
 
+def grounds_of(reasons: Iterable[ReasonFacts]) -> frozenset[Ground]:
+    """The grounds on which one appeal may contest all of these reasons."""
+    return shared_grounds((reason.datum, reason.contestable) for reason in reasons)
+
+
+def earlier_appeal(facts: Facts) -> AppealFacts | None:
+    """The newest appeal about the registration of these facts, whatever became of it and of the decision it attacked."""
+    appeal, registration = facts.appeal, facts.registration
+    return appeal if appeal and registration and appeal.registration_id == registration.id else None
+
+
+def first_number(appeal: AppealFacts) -> str:
+    """The number that whoever asks again is referred to."""
+    return appeal.first_number or appeal.number
+
+
+def became_of(appeal: AppealFacts) -> Say:
+    """What became of an earlier appeal, for whoever asks when another decision counts by now."""
+    return Say("appeal.earlier", {"first": first_number(appeal), "outcome": outcome(appeal)})
+
+
 def history_lines(appeal: AppealFacts) -> list[Say]:
-    return [Say(f"appeal.step_{step.status}", {"at": step.at.isoformat()}) for step in appeal.history]
+    """One line a state; before them, when this appeal asks again, the number that it goes on from."""
+    first = [Say("appeal.step_again", {"first": appeal.first_number})] if appeal.first_number else []
+    return [*first, *(Say(f"appeal.step_{step.status}", {"at": step.at.isoformat()}) for step in appeal.history)]
 
 
 def appeal_state(appeal: AppealFacts) -> Say:

@@ -37,13 +37,17 @@ class RegistrationFacts:
 
 @value
 class ReasonFacts:
-    """One reason of a decision as the person is told it; `params` are what `reasons.<code>.*` texts take."""
+    """One reason of a decision as the person is told it; `params` are what `reasons.<code>.*` texts take.
+
+    `datum`: what it stands on, `evidence`: codes of what helps to contest it, both as the rule set names them.
+    """
 
     code: str
     kind: str
     params: Mapping[str, Any]
     contestable: bool
     evidence: tuple[str, ...] = ()
+    datum: str = ""
 
 
 @value
@@ -67,7 +71,10 @@ class AppealStep:
 
 @value
 class AppealFacts:
-    """`status`: `received`, `in_review`, `need_more`, `field_check`, `decided`, `withdrawn`; `outcome` once decided."""
+    """`status`: `received`, `in_review`, `need_more`, `field_check`, `decided`, `withdrawn`; `outcome` once decided.
+
+    `first_number`: the number of the first appeal about this registration, "" when this is the first one.
+    """
 
     id: int
     number: str
@@ -77,6 +84,8 @@ class AppealFacts:
     due_on: date
     history: tuple[AppealStep, ...]
     decision_id: int
+    registration_id: int = 0
+    first_number: str = ""
 
 
 @value

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeGuard
 
 from backend.domain.consents import Purpose
+from backend.domain.delegation import Ground
 from backend.domain.household import Component
 from backend.domain.levels import Level
 from backend.policy.loading import load_rule_sets
@@ -30,6 +31,7 @@ _NIK = ("empty", "letters", "too_short", "too_long", "all_same", "impossible_dat
 _ACCOUNT = (
     "empty", "no_bank", "several_banks", "letters", "too_short", "too_long", "looks_like_nik", "looks_like_card",
 )  # fmt: skip
+_GROUNDS = tuple(map(str, Ground))
 _REPORTS = ("own", "recipient", "officer", "fraud")
 _OTHERS = _REPORTS[1:]
 _PURPOSES = tuple(str(purpose) for purpose in Purpose)
@@ -37,7 +39,10 @@ _PURPOSES = tuple(str(purpose) for purpose in Purpose)
 # The keys of `reasons` follow from the rule sets, the others are words of pages; each has tests of its own.
 CHECKED_ELSEWHERE = ("reasons.", "simulator.", "console.")
 FAMILIES: Mapping[str, Iterable[str]] = {
-    "appeal.{}": ("statement", "statement_again", "statement_reply"),
+    "appeal.option_{}": ("data_wrong", "circumstances", "household_wrong"),
+    "appeal.photos_{}": ("circumstances", "household_wrong"),
+    "appeal.statement_{}": ("again", "reply", *_GROUNDS),
+    "appeal.summary_{}": _GROUNDS,
     "appeal.outcome_{}": ("upheld", "partly", "rejected", "withdrawn", "redirected"),
     "appeal.photo_{}": (*_PHOTO, "dark", "bright", "blurred", "small"),
     "appeal.state_{}": ("received", "in_review", "need_more", "field_check", "decided", "withdrawn"),
@@ -101,7 +106,7 @@ def synonyms() -> set[str]:
     """The keys `words.<id>` that an option of the source could have: those of every short string in it, and of reasons."""
     ids = {text for text in _strings() if re.fullmatch(r"[a-z_]{2,24}", text)}
     reasons = {rule.code for rules in load_rule_sets().all for rule in rules.rules}
-    return {f"words.{name}" for name in (*ids, *map(str, Component), *_PURPOSES, *reasons)}
+    return {f"words.{name}" for name in (*ids, *map(str, Component), *_PURPOSES, *_GROUNDS, *reasons)}
 
 
 def _files() -> list[Path]:

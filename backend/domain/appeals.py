@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, Literal, Protocol
 
@@ -21,6 +21,8 @@ STEP_WITHIN: Mapping[str, timedelta] = {
 OPEN = tuple(STEP_WITHIN)
 HOUSEHOLD = frozenset({"components", "decile", "kk_registered_by_other"})
 """The data that say something about who lives together: what an appeal because of a wrong household may contest."""
+LASTING = frozenset({"nik_active", "nik_registered_by_other"})
+"""The data that do not follow the circumstances of a life: such an entry is right or wrong, never out of date."""
 
 Hindrance = Literal[
     "nothing_to_contest", "window_over", "not_proven", "open_already", "unknown_kind", "no_fresh_face_of_the_owner",
@@ -69,15 +71,24 @@ def hindrance(
         return "unknown_kind"
     if kind == Ground.NIK_MISUSED and not face_seen:
         return "no_fresh_face_of_the_owner"
-    allowed = {reason["code"] for reason in decision.reasons if _may_name(kind, reason)}
+    allowed = {
+        reason["code"] for reason in decision.reasons if kind in grounds(reason.get("datum", ""), reason["contestable"])
+    }
     return None if named and set(named) <= allowed else "not_contestable"
 
 
-def _may_name(kind: str, reason: Mapping[str, Any]) -> bool:
-    """Whether an appeal on this ground may contest this reason."""
-    if kind == Ground.NIK_MISUSED:
-        return True
-    return bool(reason["contestable"]) and (kind != Ground.HOUSEHOLD_WRONG or reason.get("datum") in HOUSEHOLD)
+def grounds(datum: str, contestable: bool) -> frozenset[Ground]:
+    """The grounds on which a reason that stands on `datum` may be contested. A misuse concerns any datum."""
+    if not contestable:
+        return frozenset({Ground.NIK_MISUSED})
+    household = set() if datum in HOUSEHOLD else {Ground.HOUSEHOLD_WRONG}
+    circumstances = {Ground.CIRCUMSTANCES_CHANGED} if datum in LASTING else set()
+    return frozenset(set(Ground) - household - circumstances)
+
+
+def shared_grounds(reasons: Iterable[tuple[str, bool]]) -> frozenset[Ground]:
+    """The grounds on which one appeal may contest all of these: pairs of a reason's datum and whether it is contestable."""
+    return frozenset.intersection(frozenset(Ground), *(grounds(datum, open_to) for datum, open_to in reasons))
 
 
 def answer_due(filed: date) -> date:

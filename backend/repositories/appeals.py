@@ -131,6 +131,12 @@ async def firsts_of(connection: AsyncConnection, registration_ids: Iterable[int]
     return {row[0]: row[1] for row in found}
 
 
+async def numbers_of(connection: AsyncConnection, ids: Iterable[int]) -> dict[int, str]:
+    """The numbers of these appeals, by id."""
+    found = await connection.execute(select(_A.id, _A.number).where(_A.id.in_(set(ids))))
+    return {row.id: row.number for row in found}
+
+
 @dataclass(frozen=True, slots=True)
 class Overdue:
     """An open appeal whose state ends soon, or should have."""

@@ -51,6 +51,7 @@ class _Cases:
     decided: Mapping[int, decisions.DecisionRow] = field(default_factory=dict)
     appealed: Mapping[int, appeals.AppealRow] = field(default_factory=dict)
     histories: Mapping[int, Sequence[appeals.AppealEventRow]] = field(default_factory=dict)
+    firsts: Mapping[int, str] = field(default_factory=dict)
 
 
 class FactsLoader:
@@ -100,7 +101,7 @@ class FactsLoader:
             person=self._person(row, cases),
             registration=None if registration is None else _registration(registration),
             decision=None if decision is None else _decision(decision),
-            appeal=None if appeal is None else _appeal(appeal, cases.histories[appeal.id]),
+            appeal=None if appeal is None else _appeal(appeal, cases),
         )
 
     def _person(self, row: people.Card, cases: _Cases) -> PersonFacts:
@@ -133,6 +134,7 @@ def reason_facts(reasons: Iterable[Mapping[str, Any]]) -> tuple[ReasonFacts, ...
             params={name: stored[name] for name in ("value", "limit", "owner", "as_of")},
             contestable=stored["contestable"],
             evidence=Reason.from_json(stored).evidence,
+            datum=stored["datum"],
         )
         for stored in reasons
     )
@@ -146,6 +148,7 @@ async def _cases(connection: AsyncConnection, ids: set[int]) -> _Cases:
     filed = await registrations.newest_of(connection, ids)
     appealed = await appeals.newest_of(connection, ids)
     appeal_ids = [row.id for row in appealed.values()]
+    first_ids = {row.first_id for row in appealed.values() if row.first_id is not None}
     return _Cases(
         known=await people.cards(connection, ids),
         consents={person_id: frozenset(purposes) for person_id, purposes in granted.items()},
@@ -154,6 +157,7 @@ async def _cases(connection: AsyncConnection, ids: set[int]) -> _Cases:
         decided=await decisions.current_of(connection, [row.id for row in filed.values()]) if filed else {},
         appealed=appealed,
         histories=await appeals.history_of(connection, appeal_ids) if appeal_ids else {},
+        firsts=await appeals.numbers_of(connection, first_ids) if first_ids else {},
     )
 
 
@@ -172,7 +176,7 @@ def _decision(row: decisions.DecisionRow) -> DecisionFacts:
     )
 
 
-def _appeal(row: appeals.AppealRow, history: Sequence[appeals.AppealEventRow]) -> AppealFacts:
+def _appeal(row: appeals.AppealRow, cases: _Cases) -> AppealFacts:
     return AppealFacts(
         id=row.id,
         number=row.number,
@@ -180,6 +184,8 @@ def _appeal(row: appeals.AppealRow, history: Sequence[appeals.AppealEventRow]) -
         outcome=row.outcome,
         outcome_reason=row.outcome_reason or "",
         due_on=row.due_on,
-        history=tuple(AppealStep(step.at, step.status, step.note or "") for step in history),
+        history=tuple(AppealStep(step.at, step.status, step.note or "") for step in cases.histories[row.id]),
         decision_id=row.decision_id,
+        registration_id=row.registration_id,
+        first_number=cases.firsts.get(row.first_id, "") if row.first_id is not None else "",
     )

@@ -1,4 +1,4 @@
-"""The appeal: which reasons are contested, evidence, own words, the owner's face, then a number.
+"""The appeal: which reasons are contested and on what ground, evidence, own words, the owner's face, then a number.
 
 When a NIK was used by somebody else only its owner passes, by a face check made for this very appeal, and says which data
 are not theirs. Nothing is filed before the person has read the summary and agreed.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from backend.domain.appeals import answer_due
-from backend.domain.delegation import FRESH
+from backend.domain.delegation import FRESH, Ground
 from backend.domain.numbers import appeal_number
 from backend.domain.values import evolve
 from bot.case import (
@@ -17,7 +17,11 @@ from bot.case import (
     appeal_of,
     appeal_options,
     appeal_state,
+    became_of,
     contestable,
+    earlier_appeal,
+    first_number,
+    grounds_of,
     may_still_appeal,
     of_kind,
     owner,
@@ -27,6 +31,7 @@ from bot.effects import Option, Record, Say
 from bot.prompts import Ask, Call, Dialog, Entered, Next, Scene, Step, done, go, option, quiet, switch
 
 SHOWN_OF_STATEMENT = 160
+MISUSED = option("misused", "appeal.option_misused")
 
 
 def _identify(_scene: Scene) -> Call:
@@ -51,11 +56,12 @@ def _check(scene: Scene) -> Entered:
     if appeal is not None and appeal.status in ONGOING:
         return go("withdraw" if scene.get("withdrawing") else "open")
     hindrance = _hindrance(scene)
+    earlier = earlier_appeal(scene.facts)
     if hindrance:
-        return go("stuck", hindrance=hindrance)
-    if scene.get("misused"):
-        return go("not_mine")
-    return go("reasons")
+        told = () if earlier is None or hindrance == "decided" else (became_of(earlier),)
+        return go("stuck", *told, hindrance=hindrance)
+    says = () if earlier is None else (Say("appeal.again", {"first": first_number(earlier)}),)
+    return go("not_mine" if scene.get("misused") else "reasons", *says)
 
 
 def _hindrance(scene: Scene) -> str:
@@ -136,10 +142,10 @@ def _reasons(scene: Scene) -> Entered:
     if _hindrance(scene) or scene.facts.decision is None:
         return go("check")
     reasons = [Option(reason.code, short(reason)) for reason in contestable(scene.facts.decision)]
-    every = (option("all", "appeal.option_all"),) if len(reasons) > 1 else ()
-    misused = option("misused", "appeal.option_misused")
-    say = Say("appeal.which_reasons" if every else "appeal.which_reason")
-    return Ask(say, (*reasons, *every, misused), many=True, help=Say("appeal.help_reasons"))
+    if len(reasons) == 1:
+        return go("ground", reasons=[reasons[0].id])
+    every = option("all", "appeal.option_all")
+    return Ask(Say("appeal.which_reasons"), (*reasons, every, MISUSED), many=True, help=Say("appeal.help_reasons"))
 
 
 def _reasons_taken(scene: Scene, value: list[str]) -> Next:
@@ -147,7 +153,24 @@ def _reasons_taken(scene: Scene, value: list[str]) -> Next:
     if "misused" in value or decision is None:
         return go("not_mine", misused=True)
     codes = [reason.code for reason in contestable(decision)]
-    return go("evidence", misused=False, reasons=codes if "all" in value else [c for c in codes if c in value])
+    return go("ground", misused=False, reasons=codes if "all" in value else [c for c in codes if c in value])
+
+
+def _ground(scene: Scene) -> Entered:
+    """Why these reasons do not hold: only what all of them can be contested on is offered."""
+    if _hindrance(scene) or scene.facts.decision is None:
+        return go("check")
+    chosen = [reason for reason in contestable(scene.facts.decision) if reason.code in scene.get("reasons", [])]
+    if not chosen:
+        return go("reasons")
+    grounds = [ground for ground in Ground if ground in grounds_of(chosen) - {Ground.NIK_MISUSED}]
+    say = Say("appeal.which_ground", {"reasons": [short(reason) for reason in chosen]})
+    options = (*(option(ground, f"appeal.option_{ground}") for ground in grounds), MISUSED)
+    return Ask(say, options, help=Say("appeal.help_ground"))
+
+
+def _ground_taken(_scene: Scene, value: str) -> Next:
+    return go("not_mine", misused=True) if value == "misused" else go("evidence", misused=False, ground=value)
 
 
 def _not_mine(scene: Scene) -> Entered:
@@ -166,7 +189,7 @@ def _not_mine_taken(scene: Scene, value: list[str]) -> Next:
         return go("reasons", misused=False)
     codes = [reason.code for reason in of_kind(decision, "against")]
     chosen = codes if "all" in value else [c for c in codes if c in value]
-    return go("evidence", misused=True, reasons=chosen, not_mine=chosen)
+    return go("evidence", misused=True, ground=Ground.NIK_MISUSED.value, reasons=chosen, not_mine=chosen)
 
 
 # --- evidence, face, summary -----------------------------------------------------------------------------------------
@@ -176,7 +199,11 @@ def _evidence(scene: Scene) -> Call:
     reasons = scene.facts.decision.reasons if scene.facts.decision is not None else ()
     wanted = {reason.code: list(reason.evidence) for reason in reasons if reason.code in scene.get("reasons")}
     before = {"photos": scene.get("photos", []), "before": scene.get("statement", "")}
-    return Call("evidence", {"wanted": wanted, "misused": scene.get("misused"), **before})
+    return Call("evidence", {"wanted": wanted, "ground": _contested_on(scene), **before})
+
+
+def _contested_on(scene: Scene) -> str:
+    return str(scene.get("ground") or Ground.DATA_WRONG)
 
 
 def _evidence_taken(scene: Scene, value: Any) -> Next:
@@ -232,7 +259,7 @@ def _summary(scene: Scene) -> Entered:
         option("change", "appeal.option_change"),
         option("no", "appeal.option_not_file"),
     )
-    return Ask(Say("appeal.summary_misused" if scene.get("misused") else "appeal.summary", params), options)
+    return Ask(Say(f"appeal.summary_{_contested_on(scene)}", params), options)
 
 
 def _summary_taken(scene: Scene, value: str) -> Next:
@@ -249,19 +276,22 @@ def _file(scene: Scene) -> Next:
     decision = scene.facts.decision
     if decision is None:
         return go("check")
-    misused = bool(scene.get("misused"))
+    ground, earlier = _contested_on(scene), earlier_appeal(scene.facts)
     appeal = {
         "code": scene.facts.code,
         "decision_id": decision.id,
-        "kind": "nik_misused" if misused else "data_wrong",
+        "kind": ground,
         "reasons": scene.get("reasons"),
         "statement": scene.get("statement") or "",
         "photos": scene.get("photos", []),
-        "not_mine": scene.get("not_mine", []) if misused else [],
+        "not_mine": scene.get("not_mine", []) if ground == Ground.NIK_MISUSED else [],
     }
     number = appeal_number(scene.facts.code)
     due = answer_due(scene.facts.today)
-    said = Say("appeal.filed", {"number": number, "at": scene.facts.today.isoformat(), "due": due.isoformat()})
+    params = {"number": number, "at": scene.facts.today.isoformat(), "due": due.isoformat()}
+    said = Say("appeal.filed", params)
+    if earlier is not None:
+        said = Say("appeal.filed_again", {**params, "first": first_number(earlier)})
     return done(said).doing(Record("appeal.file", appeal))
 
 
@@ -275,7 +305,8 @@ APPEAL = Dialog(
         "stuck": Step(_stuck, _leave, to=("check",)),
         "open": Step(_open, _open_taken, to=("check", "withdraw")),
         "withdraw": Step(_withdraw, _withdraw_taken, to=("check",)),
-        "reasons": Step(_reasons, _reasons_taken, to=("check", "not_mine", "evidence")),
+        "reasons": Step(_reasons, _reasons_taken, to=("check", "not_mine", "ground")),
+        "ground": Step(_ground, _ground_taken, to=("check", "reasons", "not_mine", "evidence")),
         "not_mine": Step(_not_mine, _not_mine_taken, to=("check", "reasons", "evidence")),
         "evidence": Step(_evidence, _evidence_taken, to=("face", "summary")),
         "face": Step(_face, _face_taken, to=("summary", "face_failed")),

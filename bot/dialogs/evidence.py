@@ -1,14 +1,16 @@
 """Collecting photos and a statement for an appeal; called by the dialogs that file one or add to one.
 
 Photos are fetched and looked at in the background, several at once and in any order, while the person goes on sending.
-The result is `{"photos": [ids], "statement": text}`. A caller says what helps (`wanted`: reason -> codes of evidence, or
-`misused`, or an officer's `question`), and may start it with the photos and the statement (`before`) that it has already.
+The result is `{"photos": [ids], "statement": text}`. A caller says what helps (`wanted`: reason -> codes of evidence,
+and the appeal's `ground`; or an officer's `question`), and may start it with the photos and the statement (`before`) that
+it has already.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from backend.domain.delegation import Ground
 from bot.effects import Command, Option, Say
 from bot.events import JobFinished, Photos
 from bot.prompts import Ask, Dialog, Entered, Next, Retry, Scene, Step, done, go, option, photo_refs, quiet, stay
@@ -35,9 +37,12 @@ def _ask_photos(scene: Scene) -> Ask:
 def _first_question(scene: Scene) -> Say:
     if question := scene.get("question"):
         return Say("appeal.photos_asked", {"question": question})
-    if scene.get("misused"):
-        return Say("appeal.photos_misused")
+    ground = scene.get("ground", Ground.DATA_WRONG)
+    if ground == Ground.NIK_MISUSED:
+        return Say("appeal.photos_nik_misused")
     wanted: dict[str, list[str]] = scene.get("wanted", {})
+    if ground != Ground.DATA_WRONG:
+        return Say(f"appeal.photos_{ground}", {"wanted": [_in_one_line(code, wanted[code]) for code in wanted]})
     if len(wanted) > MOST_IN_FULL:
         return Say("appeal.photos_wanted_many", {"wanted": [_in_one_line(code, wanted[code]) for code in wanted]})
     return Say("appeal.photos_wanted", {"wanted": [Say(f"reasons.{code}.evidence") for code in wanted]})
@@ -121,9 +126,9 @@ def _what_is_wrong(problems: list[list[Any]]) -> list[Say]:
 
 
 def _ask_statement(scene: Scene) -> Ask:
-    key = "statement_reply" if scene.get("question") else "statement_again" if scene.get("before") else "statement"
+    kind = "reply" if scene.get("question") else "again" if scene.get("before") else scene.get("ground")
     skip = Option("skip", Say("appeal.option_same" if scene.get("before") else "appeal.option_no_statement"))
-    say = Say(f"appeal.{key}")
+    say = Say(f"appeal.statement_{kind or Ground.DATA_WRONG}")
     return Ask(say, (skip,), parse=_read_statement, free=True, photos=True, help=Say("appeal.help_statement"))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bot.case import appeal_of, appeal_options, appeal_state, of_kind, owner, short
+from bot.case import appeal_of, appeal_options, appeal_state, became_of, earlier_appeal, of_kind, owner, short
 from bot.effects import Option, Say
 from bot.facts import DecisionFacts, ReasonFacts
 from bot.prompts import NO, YES, Ask, Call, Dialog, Entered, Next, Scene, Step, done, go, option, switch
@@ -33,7 +33,8 @@ def _show(scene: Scene) -> Entered:
     if registration is None:
         return Ask(Say("status.none"), (YES, NO))
     if decision is not None:
-        return go("result")
+        earlier = earlier_appeal(scene.facts)
+        return go("result", *(() if earlier is None or appeal is not None else (became_of(earlier),)))
     params = {"number": registration.number, "since": registration.created_at.isoformat()}
     return done(Say(f"status.{registration.status}", params))
 

@@ -57,7 +57,7 @@ REASON = ReasonFacts(
     "against",
     {"value": 2200, "limit": 1300, "owner": "PLN", "as_of": "2026-11-12"},
     True,
-    ("meter_photo",),
+    ("electricity_meter",),
 )
 REGISTRATION = RegistrationFacts(1, "PRL-4H7W-2C", "decided", noon(20))
 REFUSED = DecisionFacts(5, "not_eligible", (REASON,), noon(21), date(2026, 12, 22))

@@ -25,7 +25,7 @@ def at_photos() -> Conversation:
 
 def at_statement() -> Conversation:
     chat = at_photos().sends_photo("meteran").job("received", good(51))
-    return chat.says("selesai").expects("appeal.statement")
+    return chat.says("selesai").expects("appeal.statement_data_wrong")
 
 
 def at_face() -> Conversation:
@@ -33,4 +33,4 @@ def at_face() -> Conversation:
 
 
 def at_summary() -> Conversation:
-    return face_matches(at_face()).expects("selfie.match", "appeal.summary", options=["yes", "change", "no"])
+    return face_matches(at_face()).expects("selfie.match", "appeal.summary_data_wrong", options=["yes", "change", "no"])

@@ -28,17 +28,25 @@ REGISTRATION = RegistrationFacts(11, "PRL-7K2M-93", "decided", datetime(2026, 11
 
 
 def against(
-    code: str, owner: str, value: Any = 0, limit: Any = 0, contestable: bool = True, evidence: tuple[str, ...] = ()
+    code: str,
+    owner: str,
+    value: Any = 0,
+    limit: Any = 0,
+    contestable: bool = True,
+    evidence: tuple[str, ...] = (),
+    datum: str = "",
 ) -> ReasonFacts:
     params = {"value": value, "limit": limit, "owner": owner, "as_of": "2026-11-12"}
-    return ReasonFacts(code, "against", params, contestable, evidence)
+    return ReasonFacts(code, "against", params, contestable, evidence, datum or code)
 
 
 ELECTRICITY = against("electricity", "PLN", 2200, 1300, evidence=("electricity_bill", "electricity_meter"))
 INCOME = against("income", "BPJS Ketenagakerjaan", 9800000, 2989145, evidence=("payslip",))
 TURNOVER = against("account_turnover", "bank", 187000000, 60000000)
-NO_COMPONENT = against("no_component", "DTSEN", evidence=("family_card", "birth_certificate", "school_letter"))
-DECILE = against("decile", "DTSEN", 5, 4)
+NO_COMPONENT = against(
+    "no_component", "DTSEN", evidence=("family_card", "birth_certificate", "school_letter"), datum="components"
+)
+DECILE = against("decile", "DTSEN", 5, 4, evidence=("house_photo", "family_card"))
 DECILE_FITS = ReasonFacts(
     "decile_in_target", "for", {"value": 1, "limit": 4, "owner": "DTSEN", "as_of": "2026-11-12"}, False
 )
@@ -62,7 +70,8 @@ def appeal(*statuses: str, note: str = "", outcome: str | None = None, reason: s
     """An appeal that went through these statuses, one a day from today on."""
     at = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
     steps = tuple(AppealStep(at + timedelta(days=n), status, note) for n, status in enumerate(statuses))
-    return AppealFacts(31, "SGH-4F7A-29", statuses[-1], outcome, reason, date(2026, 12, 22), steps, decision_id=21)
+    more: dict[str, Any] = {"decision_id": 21, "registration_id": REGISTRATION.id}
+    return AppealFacts(31, "SGH-4F7A-29", statuses[-1], outcome, reason, date(2026, 12, 22), steps, **more)
 
 
 def facts_of(who: PersonFacts, **more: Any) -> Facts:

@@ -94,19 +94,19 @@ def test_selesai_while_photos_are_still_fetched_goes_on_by_itself() -> None:
     first, second = chat.commands[-2:]
     chat.says("selesai").expects("appeal.photos_still")
     chat.job("received", good(51), command=first).expects_silence()
-    chat.job("received", good(52), command=second).expects("appeal.statement")
+    chat.job("received", good(52), command=second).expects("appeal.statement_data_wrong")
 
 
 def test_selesai_said_twice_waits_no_longer_and_a_late_photo_still_counts() -> None:
-    chat = at_photos().sends_photo("a").says("selesai").says("selesai").expects("appeal.statement")
+    chat = at_photos().sends_photo("a").says("selesai").says("selesai").expects("appeal.statement_data_wrong")
     chat.job("received", good(51)).expects_silence()
-    face_matches(chat.says("Itu bukan rumah saya.")).expects("appeal.summary")
+    face_matches(chat.says("Itu bukan rumah saya.")).expects("appeal.summary_data_wrong")
     assert "Foto: 1" in chat.text
 
 
 def test_a_late_photo_that_is_bad_is_told_at_the_statement() -> None:
     chat = at_photos().sends_photo("a").says("selesai").says("selesai")
-    chat.job("received", bad("dark")).expects("appeal.photo_dark", "appeal.statement")
+    chat.job("received", bad("dark")).expects("appeal.photo_dark", "appeal.statement_data_wrong")
     chat.sends_photo("b").expects_silence()
     chat.job("received", good(52)).expects_silence()
     chat.says("Itu bukan rumah saya.").expects("selfie.ask_front")
@@ -160,17 +160,17 @@ def test_words_about_the_photos_lead_nowhere_else(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["gak punya foto", "tidak ada bukti", "lanjut", "tidak ada"])
 def test_there_are_many_ways_to_say_that_there_is_no_photo(text: str) -> None:
-    at_photos().says(text).expects("appeal.without_photos", "appeal.statement")
+    at_photos().says(text).expects("appeal.without_photos", "appeal.statement_data_wrong")
 
 
 def test_without_any_photo_one_may_go_on() -> None:
-    at_photos().says("tidak ada foto").expects("appeal.without_photos", "appeal.statement")
-    at_photos().says("selesai").expects("appeal.without_photos", "appeal.statement")
+    at_photos().says("tidak ada foto").expects("appeal.without_photos", "appeal.statement_data_wrong")
+    at_photos().says("selesai").expects("appeal.without_photos", "appeal.statement_data_wrong")
 
 
 def test_a_caption_becomes_part_of_the_statement() -> None:
     chat = at_photos().sends_photo("a", caption="ini meteran saya").job("received", good(51))
-    face_matches(chat.says("selesai").taps("skip")).expects("appeal.summary")
+    face_matches(chat.says("selesai").taps("skip")).expects("appeal.summary_data_wrong")
     assert "Penjelasan: ini meteran saya" in chat.text
 
 
@@ -222,13 +222,13 @@ def test_a_statement_is_not_searched_for_other_wishes() -> None:
 
 
 def test_the_statement_may_be_left_out() -> None:
-    chat = face_matches(at_statement().says("tanpa penjelasan")).expects("appeal.summary")
+    chat = face_matches(at_statement().says("tanpa penjelasan")).expects("appeal.summary_data_wrong")
     assert "Penjelasan: tidak ada" in chat.text
 
 
 def test_a_long_statement_is_shortened_in_the_summary_only() -> None:
     story = "kata " * 100
-    chat = face_matches(at_statement().says(story)).expects("appeal.summary")
+    chat = face_matches(at_statement().says(story)).expects("appeal.summary_data_wrong")
     assert "…" in chat.text
     chat.says("1")
     assert chat.recorded("appeal.file")[0].data["statement"] == story.strip()

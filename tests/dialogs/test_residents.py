@@ -69,7 +69,7 @@ def test_every_refused_resident_is_told_what_helps_an_appeal(name: str) -> None:
 
 
 def test_four_reasons_fit_on_a_small_screen() -> None:
-    chat = decided("Rahmawati").says("sanggah").says("semua")
+    chat = decided("Rahmawati").says("sanggah").says("semua").taps("data_wrong")
     chat.expects("appeal.photos_wanted_many")
     assert (
         "• Listrik: rekening atau token listrik bulan terakhir atau meteran listrik yang terbaca angkanya" in chat.text

@@ -101,14 +101,14 @@ def test_on_the_last_day_an_appeal_is_still_offered() -> None:
 
 def test_every_choice_of_a_refusal_opens_its_dialog_by_button_number_and_words() -> None:
     refusal = facts_of(BAMBANG, decision=REFUSED)
-    told(proven(refusal)).taps("appeal").expects("appeal.which_reason")
+    told(proven(refusal)).taps("appeal").expects("appeal.which_ground")
     told(proven(refusal)).says("2").expects("reasons.electricity.why")
     told(proven(refusal)).says("bicara dengan petugas").expects("handover.ask")
 
 
 def test_the_button_works_two_days_later() -> None:
     chat = told(proven(facts_of(BAMBANG, decision=REFUSED)))
-    chat.says("ulang").waits(days=2).taps("appeal").expects("appeal.which_reason")
+    chat.says("ulang").waits(days=2).taps("appeal").expects("appeal.which_ground")
 
 
 @pytest.mark.parametrize(("intent", "text"), [("thanks", "matur nuwun"), ("affirm", "ya sudah"), ("deny", "ndak usah")])

@@ -73,7 +73,7 @@ def test_a_refusal_read_through_the_status_leads_on_as_the_news_does() -> None:
     chat = proven(refusal).says("status")
     chat.expects("result.refused", options=["appeal", "reason", "handover"])
     assert [record.kind for record in chat.records] == ["decision.told"]
-    chat.taps("appeal").expects("appeal.which_reason")
+    chat.taps("appeal").expects("appeal.which_ground")
     assert chat.session.stack[0].dialog == "appeal"
     proven(refusal).says("status").says("tanya alasan").expects("reasons.electricity.why")
     proven(refusal).says("status").says("3").expects("handover.ask")

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from backend.domain.appeals import hindrance
+from backend.domain.appeals import hindrance, shared_grounds
+from backend.domain.delegation import Ground
 
 UNTIL = date(2026, 12, 22)
 WITHIN = {"kind": "data_wrong", "named": ["electricity"], "today": UNTIL}
@@ -39,6 +40,7 @@ class Refusal:
         (Refusal(), {"open_already": True}, "open_already"),
         (Refusal(), {"kind": "somebody_elses"}, "unknown_kind"),
         (Refusal(), {"kind": "household_wrong"}, "not_contestable"),
+        (Refusal(), {"kind": "circumstances"}, None),
         (Refusal(), {"kind": "nik_misused"}, "no_fresh_face_of_the_owner"),
         (Refusal(), {"kind": "nik_misused", "named": [], "face_seen": True}, "not_contestable"),
         (Refusal(), {"named": []}, "not_contestable"),
@@ -48,3 +50,20 @@ class Refusal:
 )
 def test_the_rule_that_an_appeal_breaks(decision: Refusal, changes: dict[str, Any], expected: str | None) -> None:
     assert hindrance(decision, **{**WITHIN, **STANDING, **changes}) == expected
+
+
+@pytest.mark.parametrize(
+    ("reasons", "expected"),
+    [
+        ([("power_va", True)], {Ground.DATA_WRONG, Ground.CIRCUMSTANCES_CHANGED, Ground.NIK_MISUSED}),
+        ([("decile", True), ("components", True)], set(Ground)),
+        ([("decile", True), ("power_va", True)], set(Ground) - {Ground.HOUSEHOLD_WRONG}),
+        ([("nik_active", True)], {Ground.DATA_WRONG, Ground.NIK_MISUSED}),
+        ([("decile", False)], {Ground.NIK_MISUSED}),
+        ([("decile", False), ("power_va", True)], {Ground.NIK_MISUSED}),
+    ],
+)
+def test_one_appeal_stands_on_what_all_its_reasons_can_be_contested_on(
+    reasons: list[tuple[str, bool]], expected: set[Ground]
+) -> None:
+    assert shared_grounds(reasons) == expected

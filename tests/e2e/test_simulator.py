@@ -98,7 +98,7 @@ async def test_the_whole_story_from_the_greeting_to_what_is_stored(
 
 async def appeals(page: SimulatorPage, folder: Path) -> None:
     await page.taps("Ajukan sanggah", "dipakai orang lain")
-    await page.says("2", "hanya pemilik NIK")
+    await page.says("3", "hanya pemilik NIK")
     await page.says("1", "KTP Ibu")
     papers = []
     for number, photo in enumerate((FRONT["collins"], faces_support.darkened(FRONT["hopper"]))):

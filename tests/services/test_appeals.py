@@ -162,6 +162,9 @@ async def test_a_misused_nik_is_contested_by_its_owners_face_and_nothing_else(de
     await desk.record("appeal.file", chat, person_id, **{**contest, "code": desk.code()})
     first, second = await desk.rows(Appeal)
     assert (first.status, second.status, second.first_id) == ("withdrawn", "received", first.id)
+    facts = await desk.facts(chat, person_id)
+    assert facts.appeal is not None
+    assert (facts.appeal.number, facts.appeal.first_number) == (second.number, first.number)
     rung = await act(desk, "resolve", second.id, "upheld", "Data penghasilan bukan milik pemohon.")
     assert rung.turns == [chat]
     [job] = rung.jobs
