@@ -8,7 +8,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -49,12 +49,21 @@ class Service:
     """Runs while the block runs: database, provider stub, service. Each part is a process that is measured.
 
     `processes` are lists of roles, one process each, with NATS between them; with none, one process does everything.
+    `fill` puts into the migrated database what shall be there before; it is given the service's environment.
     """
 
-    def __init__(self, folder: Path, kind: DatabaseKind, model: Path, processes: Sequence[Sequence[str]] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        kind: DatabaseKind,
+        model: Path,
+        processes: Sequence[Sequence[str]] = (),
+        fill: Callable[[Mapping[str, str]], None] | None = None,
+    ) -> None:
         self._folder = folder
         self._kind = kind
         self._processes = processes
+        self._fill = fill
         self._exit = ExitStack()
         self._port = free_port()
         self.parts: dict[str, Part] = {}
@@ -101,6 +110,8 @@ class Service:
         else:
             self.environment["PERLINSOS_DATABASE_URL"] = f"sqlite+aiosqlite:///{self._folder}/perlinsos.db"
         subprocess.run(perlinsos("migrate"), env=self.environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+        if self._fill is not None:
+            self._fill(self.environment)
         if self._processes:
             self._start_processes()
         else:

@@ -74,19 +74,21 @@ def _peer(name: str, python: Path, people: int, connections: int) -> Measured:
         return measure(peer, folder, people, people // 10, connections, 0)
 
 
-def measure(subject: Subject, folder: Path, people: int, warm_up: int, connections: int, rate: float) -> Measured:
-    """Put the load on; `rate` 0 is as fast as it goes. Raises LoadError."""
+def measure(
+    subject: Subject, folder: Path, people: int, warm_up: int, connections: int, rate: float, *, first: int = 0
+) -> Measured:
+    """Put the load on, by the people from number `first`; `rate` 0 is as fast as it goes. Raises LoadError."""
     env, updates = own_environment(), folder / "updates"
     if warm_up:
-        count = script.write(updates, warm_up, first=0, at=int(time.time()))
+        count = script.write(updates, warm_up, first=first, at=int(time.time()))
         load.wrk(subject.target, updates, connections, env)
         subject.drained(count)
-    count = script.write(updates, people, first=warm_up, at=int(time.time()))
+    count = script.write(updates, people, first=first + warm_up, at=int(time.time()))
     calls, before, started = subject.stub.calls() or 0, cpu_of(subject), time.time()
     said: list[int] = []
     paced: list[Paced] = []
     if rate:
-        said = [one.person for one in script.says(people, first=warm_up, at=0)]
+        said = [one.person for one in script.says(people, first=first + warm_up, at=0)]
         put, paced = load.paced(subject.target, updates, rate, env)
     else:
         put = load.wrk(subject.target, updates, connections, env)

@@ -38,6 +38,11 @@ class Measured:
         return len(self.arrivals) / self.seconds
 
     @property
+    def own_seconds(self) -> float:
+        """CPU seconds without load and provider."""
+        return sum(seconds for name, seconds in self.cpu.items() if name not in AROUND)
+
+    @property
     def steady_rate(self) -> float:
         """Replies a second between the tenth and the ninetieth hundredth of them."""
         low, high = len(self.arrivals) // 10, len(self.arrivals) * 9 // 10
@@ -83,7 +88,7 @@ def _compared(contenders: Mapping[str, Measured]) -> str:
             f"{len(run.arrivals):,} of {run.load.requests:,}",
             f"{run.rate:,.0f}",
             f"{own.rate / run.rate:.1f} ×" if run is not own else "",
-            f"{_own(run) / run.load.requests * 1e6:.0f}",
+            f"{run.own_seconds / run.load.requests * 1e6:.0f}",
             f"{run.load.requests / (run.load.ended - run.load.started):,.0f} /s, p99 {run.load.p99:.0f} ms",
         )
         for name, run in contenders.items()
@@ -160,11 +165,6 @@ def _costs(measured: Measured) -> list[tuple[str, str, str, str]]:
     parts = sorted(measured.cpu.items(), key=lambda part: -part[1])
     return [
         *(row(name, seconds) for name, seconds in parts),
-        row("**without load and provider**", _own(measured)),
+        row("**without load and provider**", measured.own_seconds),
         row("**together**", sum(measured.cpu.values())),
     ]
-
-
-def _own(measured: Measured) -> float:
-    """CPU seconds without load and provider."""
-    return sum(seconds for name, seconds in measured.cpu.items() if name not in AROUND)
