@@ -22,6 +22,7 @@ from backend.api import (
     stats,
 )
 from backend.api.auth import RULES, Services, authorise
+from backend.api.conditional import Conditional
 from backend.api.described import describe
 from backend.api.idempotency import Naming, Replay, claimed, replayed
 from backend.api.problems import Problem
@@ -60,6 +61,7 @@ def add_api(
     if unruled:
         raise RuleMissingError(", ".join(sorted(unruled)))
     app.state.api_services = Services(database, bus, photos, now, auto_select)
+    app.add_middleware(Conditional)  # inside of the names: an answer is kept with its tag
     app.add_middleware(Naming)  # inside of what add_handlers puts around: its problems free the name too
     app.add_exception_handler(Replay, replayed)
     problems.add_handlers(app)

@@ -10,6 +10,7 @@ from fastapi import APIRouter, File, Query, Response, UploadFile
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.api.auth import Authorised, Caller, Parts, Services
+from backend.api.conditional import Expected, IfMatch
 from backend.api.idempotency import Once
 from backend.api.paging import Asked, Listed, Wanted, listed
 from backend.api.problems import Problem, invalid, missing
@@ -123,47 +124,62 @@ async def read_evidence(appeal_id: Id, photo_id: Id, parts: Parts, caller: Autho
 
 
 @router.post("/{appeal_id}/take-up", summary="Begin to review an appeal")
-async def take_up_appeal(appeal_id: Id, parts: Parts, caller: Authorised) -> AppealRead:
-    return await _act(
-        parts, caller, appeal_id, lambda c: review.take_up(c, parts.database, appeal_id, caller.actor, parts.now())
-    )
-
-
-@router.post("/{appeal_id}/ask-more", summary="Ask the appellant for more, in the chat")
-async def ask_more(given: MoreAsked, appeal_id: Id, parts: Parts, caller: Authorised) -> AppealRead:
+async def take_up_appeal(appeal_id: Id, parts: Parts, caller: Authorised, expected: IfMatch) -> AppealRead:
     return await _act(
         parts,
         caller,
         appeal_id,
+        expected,
+        lambda c: review.take_up(c, parts.database, appeal_id, caller.actor, parts.now()),
+    )
+
+
+@router.post("/{appeal_id}/ask-more", summary="Ask the appellant for more, in the chat")
+async def ask_more(given: MoreAsked, appeal_id: Id, parts: Parts, caller: Authorised, expected: IfMatch) -> AppealRead:
+    return await _act(
+        parts,
+        caller,
+        appeal_id,
+        expected,
         lambda c: review.ask_more(c, parts.database, appeal_id, given.question, caller.actor, parts.now()),
     )
 
 
 @router.post("/{appeal_id}/field-check", summary="Have BPS look on the spot")
-async def check_on_the_spot(appeal_id: Id, parts: Parts, caller: Authorised) -> AppealRead:
+async def check_on_the_spot(appeal_id: Id, parts: Parts, caller: Authorised, expected: IfMatch) -> AppealRead:
     return await _act(
-        parts, caller, appeal_id, lambda c: review.field_check(c, parts.database, appeal_id, caller.actor, parts.now())
+        parts,
+        caller,
+        appeal_id,
+        expected,
+        lambda c: review.field_check(c, parts.database, appeal_id, caller.actor, parts.now()),
     )
 
 
 @router.post("/{appeal_id}/resolve", summary="Decide an appeal")
-async def resolve_appeal(given: Resolution, appeal_id: Id, parts: Parts, caller: Authorised) -> AppealRead:
+async def resolve_appeal(
+    given: Resolution, appeal_id: Id, parts: Parts, caller: Authorised, expected: IfMatch
+) -> AppealRead:
     """`upheld`: what was contested does not hold; `partly`: only what `accepted` names. A new selection without these
     data follows, and replaces the contested decision."""
     return await _act(
         parts,
         caller,
         appeal_id,
+        expected,
         lambda c: review.resolve(
             c, parts.database, appeal_id, given.outcome, given.reason, caller.actor, parts.now(), given.accepted
         ),
     )
 
 
-async def _act(parts: Services, caller: Caller, appeal_id: int, act: Act) -> AppealRead:
+async def _act(parts: Services, caller: Caller, appeal_id: int, expected: Expected, act: Act) -> AppealRead:
     await _listed(parts, caller, appeal_id)
     try:
         async with parts.database.write() as connection:
+            if expected:
+                await appeals.by_ids(connection, [appeal_id], lock=True)
+                expected.check(await _shown(connection, caller, appeal_id))
             rung = await act(connection)
     except AppealError as error:
         raise not_possible(error) from None
@@ -175,20 +191,28 @@ async def _act(parts: Services, caller: Caller, appeal_id: int, act: Act) -> App
 async def _listed(parts: Services, caller: Caller, appeal_id: int) -> listing.ListedAppeal:
     """The appeal, when the caller may see it."""
     async with parts.database.read() as connection:
-        wanted = listing.Filters(regions=caller.regions(), ids=(appeal_id,))
-        rows = await listing.appeals(connection, wanted, listing.Page(1))
+        return await _row(connection, caller, appeal_id)
+
+
+async def _row(connection: AsyncConnection, caller: Caller, appeal_id: int) -> listing.ListedAppeal:
+    wanted = listing.Filters(regions=caller.regions(), ids=(appeal_id,))
+    rows = await listing.appeals(connection, wanted, listing.Page(1))
     if not rows:
         raise missing("appeal")
     return rows[0]
 
 
 async def _read(parts: Services, caller: Caller, appeal_id: int) -> AppealRead:
-    listed = await _listed(parts, caller, appeal_id)
     async with parts.database.read() as connection:
-        found = (await appeals.by_ids(connection, [appeal_id]))[appeal_id]
-        history = (await appeals.history_of(connection, [appeal_id]))[appeal_id]
-        evidence = await photos.of_appeals(connection, [appeal_id])
-        first = (await appeals.by_ids(connection, [found.first_id])).get(found.first_id) if found.first_id else None
+        return await _shown(connection, caller, appeal_id)
+
+
+async def _shown(connection: AsyncConnection, caller: Caller, appeal_id: int) -> AppealRead:
+    listed = await _row(connection, caller, appeal_id)
+    found = (await appeals.by_ids(connection, [appeal_id]))[appeal_id]
+    history = (await appeals.history_of(connection, [appeal_id]))[appeal_id]
+    evidence = await photos.of_appeals(connection, [appeal_id])
+    first = (await appeals.by_ids(connection, [found.first_id])).get(found.first_id) if found.first_id else None
     return AppealRead(
         **AppealSummary.of(listed).model_dump(),
         contested=list(found.contested),

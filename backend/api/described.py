@@ -7,9 +7,11 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from backend.api import idempotency
+from backend.api import idempotency, problems
+from backend.api.conditional import TAG
 
 PREFIX = "/api/v1/"
+_ETAG = {"description": "changes with whatever is shown", "schema": {"type": "string"}, "example": TAG}
 
 
 def describe(app: FastAPI) -> Callable[[], dict[str, Any]]:
@@ -21,8 +23,14 @@ def describe(app: FastAPI) -> Callable[[], dict[str, Any]]:
             return app.openapi_schema
         document = bare()
         for path, methods in document["paths"].items():
-            if path.startswith(PREFIX) and "post" in methods:
+            if not path.startswith(PREFIX):
+                continue
+            if "post" in methods:
                 _named(methods["post"])
+            if "get" in methods:
+                _tagged(methods["get"])
+            for operation in methods.values():
+                _only_if_unchanged(operation)
         return document
 
     return openapi
@@ -41,3 +49,26 @@ def _named(operation: dict[str, Any]) -> None:
             "example": idempotency.EXAMPLE,
         }
     )
+
+
+def _tagged(operation: dict[str, Any]) -> None:
+    operation.setdefault("parameters", []).append(
+        {
+            "name": "If-None-Match",
+            "in": "header",
+            "required": False,
+            "description": "the `ETag` of what the caller has already",
+            "schema": {"type": "string"},
+            "example": TAG,
+        }
+    )
+    operation["responses"]["200"]["headers"] = {"ETag": _ETAG}
+    operation["responses"]["304"] = {"description": "The caller has it already", "headers": {"ETag": _ETAG}}
+
+
+def _only_if_unchanged(operation: dict[str, Any]) -> None:
+    if any(one["name"] == "If-Match" for one in operation.get("parameters", ())):
+        operation["responses"]["412"] = problems.described(412)
+        for status, response in operation["responses"].items():
+            if status.startswith("2"):
+                response["headers"] = {"ETag": _ETAG}

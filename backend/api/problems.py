@@ -75,7 +75,7 @@ def invalid(field: str, message: str, code: str = "invalid_field") -> Problem:
     return Problem(422, code, message, [InvalidField(field=field, message=message)])
 
 
-def _described(status: int) -> dict[str, Any]:
+def described(status: int) -> dict[str, Any]:
     """A problem in OpenAPI. Its schema stands inline: the framework would name it only as plain JSON."""
     schema = ProblemDetails.model_json_schema()
     fields = schema.pop("$defs")["InvalidField"]
@@ -84,7 +84,7 @@ def _described(status: int) -> dict[str, Any]:
 
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: _described(status) for status in (400, 401, 403, 404, 405, 409, 413, 415, 422, 500, 503)
+    status: described(status) for status in (400, 401, 403, 404, 405, 409, 413, 415, 422, 500, 503)
 }
 """For OpenAPI: what any route may answer besides its own."""
 
