@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from typing import Any
 
 from backend.domain.appeals import OPEN, shared_grounds
 from backend.domain.delegation import Ground
 from backend.domain.names import call_name
 from bot.effects import Option, Say
-from bot.facts import AppealFacts, DecisionFacts, Facts, PersonFacts, ReasonFacts
+from bot.facts import AppealFacts, DecisionFacts, Facts, PaymentFacts, PersonFacts, ReasonFacts
 from bot.prompts import Scene, option
 
 ONGOING = frozenset(OPEN)
@@ -42,6 +43,26 @@ def against_lines(decision: DecisionFacts) -> list[Say]:
 
 def short(reason: ReasonFacts) -> Say:
     return Say(f"reasons.{reason.code}.short")
+
+
+def progress_lines(facts: Facts) -> list[Say]:
+    """What the data hold of quota and payment, a line each; nothing when they hold neither."""
+    quota, payment = facts.quota, facts.payment
+    lines = []
+    if quota is not None:
+        params = {"source": quota.source, "as_of": quota.as_of.isoformat()}
+        lines.append(Say(f"benefit.quota_{quota.state}", params))
+    if payment is not None:
+        said = {"period": _period(payment), "source": payment.source, "as_of": payment.as_of.isoformat()}
+        lines.append(Say(f"benefit.payment_{payment.state}", said))
+    return [*lines, Say("benefit.unpaid")] if quota is not None and payment is None else lines
+
+
+def _period(payment: PaymentFacts) -> Say:
+    params: dict[str, Any] = {"stage": payment.stage, "year": str(payment.year)}
+    if payment.amount is None:
+        return Say("benefit.period", params)
+    return Say("benefit.period_amount", {**params, "amount": payment.amount})
 
 
 def may_still_appeal(decision: DecisionFacts, today: date) -> bool:

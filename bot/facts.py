@@ -63,6 +63,27 @@ class DecisionFacts:
 
 
 @value
+class QuotaFacts:
+    """`state`: `listed`, `waiting`, `placed`, as `source` said on a day."""
+
+    state: str
+    source: str
+    as_of: date
+
+
+@value
+class PaymentFacts:
+    """The newest stage that is known of. `state`: `none`, `ordered`, `paid`, `returned`; `amount` in rupiah, where known."""
+
+    year: int
+    stage: int
+    state: str
+    amount: int | None
+    source: str
+    as_of: date
+
+
+@value
 class AppealStep:
     at: datetime
     status: str
@@ -111,6 +132,8 @@ class Facts:
     registration: RegistrationFacts | None = None
     decision: DecisionFacts | None = None
     appeal: AppealFacts | None = None
+    quota: QuotaFacts | None = None
+    payment: PaymentFacts | None = None
     regions: Mapping[str, str] = field(default_factory=dict)
     office_open: bool = True
     queue: int = 0

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeGuard
 
+from backend.domain.benefits import Payment, Quota
 from backend.domain.consents import Purpose
 from backend.domain.delegation import Ground
 from backend.domain.household import Component
@@ -50,6 +51,8 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     "appeal.stuck_{}": (
         "no_registration", "no_decision", "accepted", "too_late", "nothing_contestable",
     ),
+    "benefit.payment_{}": tuple(map(str, Payment)),
+    "benefit.quota_{}": tuple(map(str, Quota)),
     "common.photo_step_{}": (*_UNSUPPORTED, "location"),
     "common.unsupported_{}": _UNSUPPORTED,
     "identify.kk_{}": ("empty", "letters", "too_short", "too_long", "all_same", "impossible_date", "looks_like_nik"),

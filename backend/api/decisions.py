@@ -8,6 +8,7 @@ from typing import Literal
 from fastapi import APIRouter
 
 from backend.api.auth import READERS, Authorised, Parts
+from backend.api.benefits import beside, entitlement
 from backend.api.paging import Asked, Listed, Wanted, listed
 from backend.api.problems import missing
 from backend.api.schemas import DecisionRead, DecisionSummary, Outcome, reasons
@@ -40,8 +41,11 @@ async def read_decision(decision_id: Id, parts: Parts, caller: Authorised) -> De
             raise missing("decision")
         found = (await decisions.by_ids(connection, [decision_id]))[decision_id]
         inputs = await decisions.inputs_of(connection, decision_id) if caller.role in READERS else None
+        following = await beside(connection, found.person_id)
     return DecisionRead(
         **DecisionSummary.model_validate(rows[0]).model_dump(),
         reasons=reasons(found.reasons),
         inputs=dict(inputs) if inputs else None,
+        **following,
+        entitlement=entitlement(inputs, found.decided_at) if inputs and found.outcome == "eligible" else None,
     )

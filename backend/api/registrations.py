@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from backend.api.auth import Authorised, Parts, Services
+from backend.api.benefits import beside
 from backend.api.idempotency import Once
 from backend.api.paging import Asked, Listed, Wanted, listed
 from backend.api.problems import Problem, invalid, missing
@@ -86,11 +87,13 @@ async def _read(parts: Services, regions: tuple[str, ...], registration_id: int)
     async with parts.database.read() as connection:
         rows = await listing.registrations(connection, wanted, listing.Page(1))
         details = (await registrations.by_ids(connection, [registration_id])).get(registration_id)
+        following = await beside(connection, rows[0].person_id) if rows else {}
     if not rows or details is None:
         raise missing("registration")
     said = details.details
     return RegistrationRead(
         **RegistrationSummary.of(rows[0]).model_dump(),
+        **following,
         components=list(said.get("components") or ()),
         bank=said.get("bank") or "",
         account=mask_digits(said.get("account") or ""),

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from backend.domain.benefits import Payment, Quota
 from backend.domain.consents import Purpose
 from backend.domain.household import Component
 from backend.domain.names import mask_name
@@ -93,9 +94,32 @@ class RegistrationSummary(Shown):
         return found.model_copy(update={"name": mask_name(found.name)})
 
 
-class RegistrationRead(RegistrationSummary):
-    """A registration with what the household said. The account shows its last four digits."""
+class QuotaShown(Shown):
+    """A place in the quota, as `source` said on a day."""
 
+    state: Quota
+    source: str = Field(examples=["Kemensos"])
+    as_of: date
+
+
+class PaymentShown(Shown):
+    """One stage's payment; `amount` in rupiah, null where the source does not say it."""
+
+    period: str = Field(description="stage of a year", examples=["2026-4"])
+    state: Payment
+    amount: int | None = Field(examples=[225000])
+    source: str = Field(examples=["Himbara"])
+    as_of: date
+
+
+class RegistrationRead(RegistrationSummary):
+    """A registration with what the household said. The account shows its last four digits.
+
+    `quota` and `payments` stand beside the decision: who is eligible is not yet placed, and not yet paid.
+    """
+
+    quota: QuotaShown | None
+    payments: list[PaymentShown]
     components: list[str]
     bank: str
     account: str = Field(examples=["********1234"])
@@ -134,8 +158,23 @@ class DecisionSummary(Shown):
     told_at: datetime | None
 
 
+class EntitlementShown(Shown):
+    """What the components of a family come to in a year by the table that held on the day of the decision.
+
+    At most so many persons of a family count as the table says, those with the highest amounts. No promise of payment.
+    """
+
+    table: str = Field(examples=["pkh 2025-1"])
+    components: list[Component]
+    yearly_amount: int = Field(description="rupiah", examples=[2400000])
+
+
 class DecisionRead(DecisionSummary):
-    """A decision with its reasons and, for those who review, the data it stands on."""
+    """A decision with its reasons and, for those who review, the data it stands on and what they come to."""
+
+    quota: QuotaShown | None
+    payments: list[PaymentShown]
+    entitlement: EntitlementShown | None = Field(description="null for the role portal, and when not eligible")
 
     reasons: list[ReasonShown]
     inputs: dict[str, Any] | None = Field(description="null for the role portal, and once the person is erased")

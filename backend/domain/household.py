@@ -40,10 +40,15 @@ class ComponentTerms:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The components of one year (`version` "2025-1") and how many persons of one family count at most."""
+    """The components of one year (`version` "2025-1") and how many persons of one family count at most.
+
+    They hold from `start` to `end`, both included; None: open.
+    """
 
     id: str
     version: str
+    start: date
+    end: date | None
     most_per_family: int
     components: Mapping[Component, ComponentTerms]
 

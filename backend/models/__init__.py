@@ -9,7 +9,7 @@ from backend.models.offices import ApiKey, AuditEvent, Region, User
 from backend.models.people import Consent, FaceCheck, Person, Photo, PkhRecord
 from backend.models.policy import RuleSetVersion
 from backend.models.portal import IdempotencyKey
-from backend.models.sources import ImportRun, SourceRecord
+from backend.models.sources import BenefitState, ImportRun, SourceRecord
 
 __all__ = [
     "ApiKey",
@@ -17,6 +17,7 @@ __all__ = [
     "AppealEvent",
     "AuditEvent",
     "Base",
+    "BenefitState",
     "Consent",
     "Content",
     "Conversation",

@@ -36,6 +36,27 @@ class SourceRecord(Base):
     expires_at: Mapped[datetime | None]
 
 
+class BenefitState(Base):
+    """What is known of one NIK's place in the quota (`kind` quota, `period` "") or of one stage's payment (`kind` payments).
+
+    `amount` in rupiah. `digest` and `run_id` as in `source_records`.
+    """
+
+    __tablename__ = "benefit_states"
+    __table_args__ = (UniqueConstraint("nik_hash", "kind", "period"),)
+    id: Mapped[int] = id_()
+    nik_hash: Mapped[bytes]
+    kind: Mapped[str] = mapped_column(String(10))
+    period: Mapped[str] = mapped_column(String(6))
+    state: Mapped[str] = mapped_column(String(10))
+    amount: Mapped[Any] = mapped_column(Sealed("benefit_states.amount"), nullable=True)
+    source: Mapped[str] = mapped_column(String(60))
+    as_of: Mapped[date]
+    digest: Mapped[bytes]
+    run_id: Mapped[int] = mapped_column(BigInteger)
+    imported_at: Mapped[datetime]
+
+
 class ImportRun(Base):
     """One import of one file. `status`: running, done, given_up. `position`, `line` and `report_size` stand at the end of
     the last batch that was committed, so that an interrupted import goes on there."""

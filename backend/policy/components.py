@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date
+from functools import lru_cache
 from pathlib import Path
 
 from backend.domain.household import Component, ComponentTerms, Terms
@@ -25,10 +28,24 @@ def load_components(folder: Path = FOLDER) -> tuple[Terms, ...]:
     return tuple(sorted(terms, key=lambda one: _order(one.version), reverse=True))
 
 
+@lru_cache(1)
+def shipped() -> tuple[Terms, ...]:
+    """The component tables that come with the product, read once."""
+    return load_components()
+
+
+def terms_on(day: date, tables: Sequence[Terms]) -> Terms | None:
+    """The table that holds on this day; of several the one that began last. None before the first."""
+    holding = [terms for terms in tables if terms.start <= day and (terms.end is None or day <= terms.end)]
+    return max(holding, key=lambda terms: (terms.start, _order(terms.version)), default=None)
+
+
 def _terms(file: ComponentsFile) -> Terms:
     return Terms(
         id=file.id,
         version=file.version,
+        start=file.effective.start,
+        end=file.effective.until,
         most_per_family=file.most_per_family,
         components={
             Component(code): ComponentTerms(entry.amount, entry.group, entry.ages)

@@ -103,12 +103,13 @@ class ComponentEntry(_File):
 
 
 class ComponentsFile(_File):
-    """The components of a year."""
+    """The components of a year. A table holds from its first day until the next one begins."""
 
     kind: Literal["components"]
     id: FileId
     version: Version
     source: StrictStr
+    effective: Effective
     most_per_family: Annotated[int, Field(strict=True, gt=0)]
     components: dict[Name, ComponentEntry]
 

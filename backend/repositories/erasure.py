@@ -13,6 +13,7 @@ from backend.domain.appeals import OPEN
 from backend.models import (
     Appeal,
     AppealEvent,
+    BenefitState,
     Conversation,
     Decision,
     DisputedDatum,
@@ -33,7 +34,7 @@ from bot.events import Text, to_json
 PEOPLE, CONVERSATIONS, REGISTRATIONS, DECISIONS = map(table, (Person, Conversation, Registration, Decision))
 APPEALS, EVENTS, PHOTOS, TICKETS = map(table, (Appeal, AppealEvent, Photo, Ticket))
 INBOX, OUTBOX, JOBS, CHECKS = map(table, (Inbox, Outbox, Job, FaceCheck))
-DISPUTED, PKH_RECORDS, SOURCES = map(table, (DisputedDatum, PkhRecord, SourceRecord))
+DISPUTED, PKH_RECORDS, SOURCES, BENEFITS = map(table, (DisputedDatum, PkhRecord, SourceRecord, BenefitState))
 
 _OVER = ("sent", "delivered", "read", "failed", "unknown", "cancelled")
 
@@ -53,6 +54,7 @@ async def scrub(connection: AsyncConnection, person_id: int, asking_chat: int | 
     nik_hash = found.scalar_one()
     await connection.execute(delete(PKH_RECORDS).where(PKH_RECORDS.c.nik_hash == nik_hash))
     await connection.execute(delete(SOURCES).where(SOURCES.c.nik_hash == nik_hash))
+    await connection.execute(delete(BENEFITS).where(BENEFITS.c.nik_hash == nik_hash))
     tombstone = crypto.ring().index("erased", str(person_id))
     await connection.execute(
         update(CHECKS)

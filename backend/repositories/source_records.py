@@ -31,10 +31,11 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A row that is here already. `run_id`: the import that saw it last."""
+    """A row that is here already. `run_id`: the import that saw it last. `as_of`, where an older row must not come back."""
 
     digest: bytes | None
     run_id: int | None
+    as_of: date | None = None
 
 
 async def known(connection: AsyncConnection, kind: str, keys: Collection[Any]) -> dict[Any, Known]:

@@ -10,16 +10,20 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.domain import regions as places
+from backend.domain.benefits import parse_period
 from backend.domain.values import value
 from backend.domain.windows import office_open
 from backend.policy.values import Reason
-from backend.repositories import appeals, decisions, people, regions, registrations, tickets
+from backend.repositories import appeals, benefits, decisions, people, regions, registrations, tickets
+from backend.repositories.benefits import BenefitRow
 from bot.facts import (
     AppealFacts,
     AppealStep,
     DecisionFacts,
     Facts,
+    PaymentFacts,
     PersonFacts,
+    QuotaFacts,
     ReasonFacts,
     RegistrationFacts,
 )
@@ -52,6 +56,7 @@ class _Cases:
     appealed: Mapping[int, appeals.AppealRow] = field(default_factory=dict)
     histories: Mapping[int, Sequence[appeals.AppealEventRow]] = field(default_factory=dict)
     firsts: Mapping[int, str] = field(default_factory=dict)
+    benefits: Mapping[int, Sequence[BenefitRow]] = field(default_factory=dict)
 
 
 class FactsLoader:
@@ -102,6 +107,8 @@ class FactsLoader:
             registration=None if registration is None else _registration(registration),
             decision=None if decision is None else _decision(decision),
             appeal=None if appeal is None else _appeal(appeal, cases),
+            quota=_quota(cases.benefits.get(row.id, ())),
+            payment=_payment(cases.benefits.get(row.id, ())),
         )
 
     def _person(self, row: people.Card, cases: _Cases) -> PersonFacts:
@@ -149,14 +156,18 @@ async def _cases(connection: AsyncConnection, ids: set[int]) -> _Cases:
     appealed = await appeals.newest_of(connection, ids)
     appeal_ids = [row.id for row in appealed.values()]
     first_ids = {row.first_id for row in appealed.values() if row.first_id is not None}
+    decided = await decisions.current_of(connection, [row.id for row in filed.values()]) if filed else {}
+    # Quota and payment follow an eligible decision; for all others the question is spared.
+    eligible = {row.person_id for row in decided.values() if row.outcome == "eligible"}
     return _Cases(
         known=await people.cards(connection, ids),
         consents={person_id: frozenset(purposes) for person_id, purposes in granted.items()},
         pkh=await people.pkh_data(connection, ids),
         filed=filed,
-        decided=await decisions.current_of(connection, [row.id for row in filed.values()]) if filed else {},
+        decided=decided,
         appealed=appealed,
         histories=await appeals.history_of(connection, appeal_ids) if appeal_ids else {},
+        benefits=await benefits.of_people(connection, eligible) if eligible else {},
         firsts=await appeals.numbers_of(connection, first_ids) if first_ids else {},
     )
 
@@ -189,3 +200,17 @@ def _appeal(row: appeals.AppealRow, cases: _Cases) -> AppealFacts:
         registration_id=row.registration_id,
         first_number=cases.firsts.get(row.first_id, "") if row.first_id is not None else "",
     )
+
+
+def _quota(rows: Sequence[BenefitRow]) -> QuotaFacts | None:
+    found = next((row for row in rows if row.kind == "quota"), None)
+    return None if found is None else QuotaFacts(found.state, found.source, found.as_of)
+
+
+def _payment(rows: Sequence[BenefitRow]) -> PaymentFacts | None:
+    """Of the newest stage that is known of."""
+    found = max((row for row in rows if row.kind == "payments"), key=lambda row: row.period, default=None)
+    if found is None:
+        return None
+    period = parse_period(found.period)
+    return PaymentFacts(period.year, period.stage, found.state, found.amount, found.source, found.as_of)

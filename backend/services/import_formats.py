@@ -7,11 +7,12 @@ A complaint names the column and what is wrong with it, never what stands there.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from backend.domain.benefits import Payment, Quota, parse_period
 from backend.domain.household import Component
 from backend.domain.nik import possible_dates
 
@@ -72,6 +73,28 @@ def _flag(text: str) -> bool:
 def _words(text: str) -> str:
     if not text or len(text) > 200:
         raise ValueError("is empty or longer than 200 characters")
+    return text
+
+
+def _short_words(text: str) -> str:
+    if not text or len(text) > 60:
+        raise ValueError("is empty or longer than 60 characters")
+    return text
+
+
+def _one_of(states: Iterable[str]) -> Read:
+    allowed = tuple(states)
+
+    def read(text: str) -> str:
+        if text.lower() not in allowed:
+            raise ValueError(f"is none of {', '.join(allowed)}")
+        return text.lower()
+
+    return read
+
+
+def _period(text: str) -> str:
+    parse_period(text)
     return text
 
 
@@ -152,7 +175,13 @@ FORMATS: Mapping[str, Format] = {
         _source("income", {"income": _count, "employer": _words}, frozenset({"employer"})),
         _source("civil_service", {"civil_servant": _flag, "army": _flag, "police": _flag}),
         _source("dukcapil", {"nik_active": _flag}),
+        _source("quota", {"state": _one_of(Quota), "source": _short_words}),
+        _source(
+            "payments",
+            {"period": _period, "state": _one_of(Payment), "amount": _count, "source": _short_words},
+            empty={"amount": None},
+        ),
     )
 }
-OWNERS = frozenset(FORMATS) - {"regions", "pkh"}
+OWNERS = frozenset(FORMATS) - {"regions", "pkh", "quota", "payments"}
 """The kinds that are what a data owner knows, as the selection asks for it."""

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Self
 import orjson
 
 from backend import crypto
-from backend.repositories import people
+from backend.repositories import benefits, people
 from backend.repositories.source_records import Incoming
 from backend.services.import_formats import BadRow, Format
 
@@ -146,4 +146,5 @@ def _incoming(layout: Format, line: int, values: dict[str, Any]) -> Incoming:
     data = {**layout.empty, **values}
     as_of = data.pop("as_of", None)
     digest = crypto.ring().index(f"import:{kind}", orjson.dumps([data, as_of], option=orjson.OPT_SORT_KEYS).decode())
-    return Incoming(line, people.nik_hash(nik), digest, data, as_of)
+    key = people.nik_hash(nik)
+    return Incoming(line, (key, data.get("period", "")) if kind in benefits.KINDS else key, digest, data, as_of)

@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.db import Database
-from backend.repositories import audit, source_records
+from backend.repositories import audit, benefits, source_records
 from backend.repositories.source_records import Incoming, RunRow
 from backend.services.clock import local_day
 from backend.services.import_formats import FORMATS
@@ -28,6 +28,7 @@ from backend.services.import_reading import Batch, Reader, Rejected, fingerprint
 
 BATCH = 2500
 TWICE = "stands in this file a second time; the first one counts"
+OLDER = "is older than what is known already"
 
 
 class ImportRefused(Exception):
@@ -145,8 +146,9 @@ async def _write(database: Database, run: RunRow, batch: Batch, report: Report, 
         if run.kind == "regions":
             await source_records.put_regions(connection, database, done.put)
         else:
-            await source_records.put(connection, database, run.kind, done.put, run.id, now)
-            await source_records.seen_again(connection, run.kind, [row.key for row in done.same], run.id)
+            into = benefits if run.kind in benefits.KINDS else source_records
+            await into.put(connection, database, run.kind, done.put, run.id, now)
+            await into.seen_again(connection, run.kind, [row.key for row in done.same], run.id)
         values: dict[str, Any] = {
             "position": batch.position,
             "line": batch.line,
@@ -182,13 +184,16 @@ async def _sort(connection: AsyncConnection, kind: str, batch: Batch, run_id: in
     if kind == "regions":
         await _sort_regions(connection, done, first)
     else:
-        known = await source_records.known(connection, kind, list(first))
+        into = benefits if kind in benefits.KINDS else source_records
+        known = await into.known(connection, kind, list(first))
         for row in first.values():
             old = known.get(row.key)
             if old is not None and old.run_id == run_id:
                 done.rejected.append(Rejected(row.line, FORMATS[kind].key, TWICE))
             elif old is not None and old.digest == row.digest:
                 done.same.append(row)
+            elif old is not None and old.as_of is not None and row.as_of is not None and row.as_of < old.as_of:
+                done.rejected.append(Rejected(row.line, "as_of", OLDER))
             else:
                 done.put.append(row)
                 done.counts.added += old is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.case import owner, progress_lines
 from bot.effects import Say
 from bot.prompts import Dialog, Entered, Scene, Step, done, switch
 
@@ -14,8 +15,15 @@ def _info(name: str) -> Dialog:
 
 
 def _payment(scene: Scene) -> Entered:
-    """Never a sum or a day: the data hold neither. Who is not yet decided is told what comes first."""
-    decision = scene.facts.decision if scene.person_id is not None else None
+    """What the data hold of this person's quota and payments; never a sum or a day that they do not hold.
+
+    Who is not yet decided is told what comes first.
+    """
+    if owner(scene) is None:
+        return done(Say("info.payment"))
+    if progress := progress_lines(scene.facts):
+        return done(Say("info.payment_known", {"progress": progress}))
+    decision = scene.facts.decision
     known = decision is not None and decision.outcome == "eligible"
     return done(Say("info.payment_eligible" if known else "info.payment"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.case import against_lines, called, may_still_appeal, of_kind, owner
+from bot.case import against_lines, called, may_still_appeal, of_kind, owner, progress_lines
 from bot.effects import Record, Say
 from bot.facts import DecisionFacts
 from bot.prompts import Ask, Call, Dialog, Entered, Next, Scene, Step, done, go, option
@@ -24,7 +24,13 @@ def _tell(scene: Scene) -> Entered:
 def _good_or_waiting(scene: Scene, decision: DecisionFacts) -> Say:
     kind = "for" if decision.outcome == "eligible" else "wait"
     reasons = [Say(f"reasons.{reason.code}.{kind}", reason.params) for reason in of_kind(decision, kind)]
-    return Say(f"result.{decision.outcome}", {**_whose(scene), "reasons": reasons})
+    params = {**_whose(scene), "reasons": reasons}
+    progress = progress_lines(scene.facts) if decision.outcome == "eligible" else []
+    return (
+        Say("result.progress", {**params, "progress": progress})
+        if progress
+        else Say(f"result.{decision.outcome}", params)
+    )
 
 
 def _whose(scene: Scene) -> dict[str, str]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
 
+from backend.api.benefits import entitlement
 from backend.db import Database
 from backend.models import AppealEvent, AuditEvent, Consent, Inbox, Job, Person, Registration, table
-from backend.repositories import people, photos
+from backend.repositories import benefits, people, photos
 from backend.repositories.people import Identity
+from backend.repositories.source_records import Incoming
 from backend.sandbox.residents import load_residents
 from tests.api.conftest import Api
 from tests.api.world import World
@@ -75,6 +77,37 @@ async def test_a_decision_shows_reasons_to_all_and_inputs_to_reviewers(api: Api,
     portal = (await (await api.call("portal")).get(f"/decisions/{decision}")).json()
     assert portal["inputs"] is None
     assert portal["reasons"] == read["reasons"]
+
+
+async def test_quota_and_payments_stand_beside_the_decision(api: Api, world: World, database: Database) -> None:
+    decision, registration = world.decisions[world.siti], world.registrations[world.siti]
+    reviewer = await api.call("reviewer")
+    read = (await reviewer.get(f"/decisions/{decision}")).json()
+    assert (read["outcome"], read["quota"], read["payments"]) == ("eligible", None, [])
+    nik = people.nik_hash(load_residents()[0].nik)
+    paid = {"state": "paid", "amount": 225000, "source": "Himbara"}
+    async with database.write() as connection:
+        quota = Incoming(2, (nik, ""), b"1", {"state": "placed", "source": "Kemensos"}, date(2026, 11, 1))
+        await benefits.put(connection, database, "quota", [quota], 1, api.now)
+        payment = Incoming(2, (nik, "2026-4"), b"2", paid, date(2026, 11, 20))
+        await benefits.put(connection, database, "payments", [payment], 1, api.now)
+    read = (await reviewer.get(f"/decisions/{decision}")).json()
+    assert read["outcome"] == "eligible"
+    assert read["quota"] == {"state": "placed", "source": "Kemensos", "as_of": "2026-11-01"}
+    assert read["payments"] == [{**paid, "period": "2026-4", "as_of": "2026-11-20"}]
+    found = (await reviewer.get(f"/registrations/{registration}")).json()
+    assert (found["quota"], found["payments"]) == (read["quota"], read["payments"])
+
+
+def test_what_a_family_comes_to_counts_four_persons_by_the_table_of_the_day() -> None:
+    components = {"value": ["sd", "sd", "smp", "sma", "lansia", "balita"], "owner": "DTSEN", "as_of": None}
+    inputs = {"data": {"components": components}}
+    found = entitlement(inputs, datetime(2026, 11, 22, tzinfo=UTC))
+    assert found is not None
+    assert (found.table, found.yearly_amount) == ("pkh 2025-1", 8_900_000)
+    assert found.components == ["balita", "lansia", "sma", "smp"]
+    assert entitlement(inputs, datetime(2024, 11, 22, tzinfo=UTC)) is None
+    assert entitlement({}, datetime(2026, 11, 22, tzinfo=UTC)) is None
 
 
 async def test_a_registration_of_somebody_unproven_waits_for_their_face(api: Api, database: Database) -> None:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from datetime import date
+from typing import Any
+
 import pytest
 
-from bot.facts import Facts
+from bot.facts import Facts, PaymentFacts, QuotaFacts
 from tests.conversation import Conversation, means
 from tests.dialogs.cases import ACCEPTED, REFUSED, SITI, facts_of, proven
 
@@ -34,6 +37,49 @@ def test_payment_is_never_promised_not_even_to_the_eligible() -> None:
     chat.expects("info.payment_eligible")
     assert "belum berarti sudah dibayar" in chat.text
     assert not any(character.isdigit() for character in chat.text)
+
+
+PLACED = QuotaFacts("placed", "Kemensos", date(2026, 11, 1))
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        (
+            {"quota": QuotaFacts("listed", "Kemensos", date(2026, 11, 1))},
+            ["masuk daftar calon penerima", "data Kemensos, 1 November 2026", "belum ada yang tercatat"],
+        ),
+        ({"quota": QuotaFacts("waiting", "Kemensos", date(2026, 11, 1))}, ["menunggu tempat", "belum diketahui"]),
+        ({"quota": PLACED}, ["sudah mendapat tempat", "Pembayaran: belum ada yang tercatat."]),
+        (
+            {"quota": PLACED, "payment": PaymentFacts(2026, 4, "ordered", None, "Himbara", date(2026, 11, 20))},
+            ["tahap 4 tahun 2026: sudah diperintahkan ke bank, tetapi belum tercatat masuk"],
+        ),
+        (
+            {"payment": PaymentFacts(2026, 4, "paid", 225000, "Himbara", date(2026, 11, 20))},
+            ["tahap 4 tahun 2026 sebesar Rp225.000: tercatat sudah dibayar (data Himbara, 20 November 2026)"],
+        ),
+        (
+            {"payment": PaymentFacts(2026, 4, "returned", 225000, "Himbara", date(2026, 11, 20))},
+            ["uangnya belum Ibu terima", "tulis *petugas*"],
+        ),
+        ({"payment": PaymentFacts(2026, 4, "none", None, "Himbara", date(2026, 11, 20))}, ["2026: belum ada"]),
+    ],
+)
+def test_what_is_known_of_quota_and_payment_is_said_with_source_and_day(known: dict[str, Any], said: list[str]) -> None:
+    facts = facts_of(SITI, decision=ACCEPTED, **known)
+    chat = proven(facts, means(ask_payment="kpn cair")).says("kpn cair").expects("info.payment_known")
+    assert not [words for words in said if words not in chat.text], chat.text
+    assert "tidak bisa kami janjikan" in chat.text
+    assert ("Rp" in chat.text) == (getattr(known.get("payment"), "amount", None) is not None)
+    chat = proven(facts).says("status").expects("result.progress")
+    assert not [words for words in said if words not in chat.text], chat.text
+    assert len(chat.text) <= 500
+
+
+def test_payments_are_nobody_elses_business() -> None:
+    chat = Conversation(facts_of(SITI, decision=ACCEPTED, quota=PLACED), means(ask_payment="kpn cair"))
+    chat.says("kpn cair").expects("info.payment")
 
 
 def test_who_is_refused_gets_the_general_answer() -> None:

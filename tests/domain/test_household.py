@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.domain.household import Component, Member, components_of, counted, summary, yearly_amount
-from backend.policy.components import load_components
+from backend.policy.components import load_components, terms_on
 
 TERMS = load_components()[0]
 DAY = date(2026, 11, 22)
@@ -66,3 +67,24 @@ def test_summary_counts_in_the_order_of_components() -> None:
 @given(st.lists(st.sampled_from(sorted(Component)), max_size=12))
 def test_one_more_member_never_lowers_the_amount(family: list[Component]) -> None:
     assert all(yearly_amount([*family, more], TERMS) >= yearly_amount(family, TERMS) for more in Component)
+
+
+@given(st.lists(st.sampled_from(sorted(Component)), max_size=20))
+def test_never_more_than_four_count_and_none_that_brings_more_is_left_out(family: list[Component]) -> None:
+    chosen = counted(family, TERMS)
+    assert len(chosen) == min(len(family), 4)
+    left = list(family)
+    for component in chosen:
+        left.remove(component)
+    lowest = min((TERMS.components[one].amount for one in chosen), default=0)
+    assert all(TERMS.components[one].amount <= lowest for one in left)
+
+
+def test_a_table_holds_until_a_later_one_begins() -> None:
+    later = replace(TERMS, version="2026-1", start=date(2026, 7, 1))
+    ended = replace(TERMS, version="2024-1", start=date(2024, 1, 1), end=date(2024, 6, 30))
+    tables = (TERMS, later, ended)
+    assert terms_on(date(2026, 6, 30), tables) is TERMS
+    assert terms_on(date(2026, 7, 1), tables) is later
+    assert terms_on(date(2024, 6, 30), tables) is ended
+    assert terms_on(date(2024, 12, 31), tables) is None
