@@ -1,11 +1,12 @@
 # make run: the whole service on this machine, with sandbox residents. make test: everything that is checked.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lock services rasa
+.PHONY: help run test chaos check format lock services rasa
 
 HOST ?= $(or $(PERLINSOS_HOST),127.0.0.1)
 PORT ?= $(or $(PERLINSOS_PORT),8000)
 PYTEST_ARGS ?=
+CHAOS_ARGS ?= --turns 20000 --kills 50
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -23,6 +24,9 @@ run: .venv/.run var/key-ring var/nlu/model.bin ## serve on http://127.0.0.1:8000
 
 test: .venv/.test services check ## all checks, then all tests, with a PostgreSQL of their own
 	@.venv/bin/python -m tests.postgres .venv/bin/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+
+chaos: .venv/.test services var/nlu/model.bin ## ten minutes in which everything is killed while 500 people write (CHAOS_ARGS)
+	@.venv/bin/python -m tests.chaos.run $(CHAOS_ARGS)
 
 check: .venv/.test ## style, types and imports, without running anything
 	.venv/bin/ruff check

@@ -9,7 +9,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -83,3 +84,19 @@ class Nats(AbstractContextManager["Nats"]):
     ) -> None:
         self.stop()
         shutil.rmtree(self._folder)
+
+
+@contextmanager
+def cluster(size: int = 3) -> Iterator[list[Nats]]:
+    """So many servers that keep their streams together, each to be killed and started on its own."""
+    ports = [free_port() for _ in range(size)]
+    routes = ",".join(f"nats://127.0.0.1:{port}" for port in ports)
+    numbered = [
+        Nats(
+            *("--name", f"nats-{number}", "--cluster_name", "perlinsos"),
+            *("--cluster", f"nats://127.0.0.1:{port}", "--routes", routes),
+        )
+        for number, port in enumerate(ports, start=1)
+    ]
+    with ExitStack() as running:
+        yield [running.enter_context(server) for server in numbered]

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import orjson
@@ -206,7 +206,7 @@ class FakeTelegram:
         if fault is None:
             return answer
         await asyncio.sleep(fault.delay)
-        return fault.answer or answer
+        return fault.answer or replace(answer, drip=fault.drip)
 
     async def _send_message(self, parameters: dict[str, Any]) -> dict[str, Any]:
         chat = self._reachable(parameters)

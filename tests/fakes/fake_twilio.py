@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 from urllib.parse import urlencode
 
@@ -187,15 +187,16 @@ class FakeTwilio:
             return _refusal(refused)
 
     async def _with_faults(self, target: str, request: Request, act: Any) -> Answer:
-        self.calls.append((target, request.method, orjson.loads(request.body) if request.is_json else request.form()))
-        fault = self.faults.take(target, None)
+        fields = orjson.loads(request.body) if request.is_json else request.form()
+        self.calls.append((target, request.method, fields))
+        fault = self.faults.take(target, fields.get("To"))
         if fault is None:
             return act(request)  # type: ignore[no-any-return]
         answer: Answer | None = None
         if fault.processed:
             answer = act(request)
         await asyncio.sleep(fault.delay)
-        return fault.answer or answer or Answer(504)
+        return fault.answer or replace(answer or Answer(504), drip=fault.drip)
 
     def _create(self, request: Request) -> Answer:
         fields = request.form()

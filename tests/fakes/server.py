@@ -6,6 +6,8 @@ import asyncio
 import base64
 import itertools
 import socket
+import struct
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -19,6 +21,7 @@ from backend.gateways.http import HttpClient, HttpError
 
 FIRST_RETRY_S = 0.05
 LONGEST_RETRY_S = 1.0
+DRIPS = 10
 
 
 _IDS = itertools.count(1)
@@ -56,9 +59,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """`cut`: the connection is reset instead. `drip`: the body comes in pieces over so many seconds."""
+
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    cut: bool = False
+    drip: float = 0.0
+
+
+CUT = Answer(0, cut=True)
 
 
 def as_json(status: int, data: Any) -> Answer:
@@ -72,15 +82,26 @@ class Fault:
     target: str
     answer: Answer | None = None
     delay: float = 0.0
+    drip: float = 0.0
     processed: bool = False
     times: int = 1
     chat: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Struck:
+    """A fault that met a call about a chat, at a moment of the monotonic clock."""
+
+    at: float
+    chat: str | None
+    fault: Fault
+
+
 class Faults:
-    """Faults in the order in which they were ordered."""
+    """Faults in the order in which they were ordered; `struck` tells which of them came about."""
 
     def __init__(self) -> None:
+        self.struck: list[Struck] = []
         self._faults: list[Fault] = []
 
     def add(self, fault: Fault) -> None:
@@ -92,6 +113,7 @@ class Faults:
                 fault.times -= 1
                 if fault.times == 0:
                     self._faults.remove(fault)
+                self.struck.append(Struck(time.monotonic(), chat, fault))
                 return fault
         return None
 
@@ -177,11 +199,32 @@ class _Connection(asyncio.Protocol):
         except Exception:
             self.close()  # the caller sees a broken connection at once; the loop reports the error
             raise
+        if answer.cut:
+            self._reset()
+            return
         head = [f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}"]
         head += [f"{name}: {value}" for name, value in answer.headers.items()]
         if answer.status != HTTPStatus.NO_CONTENT:
             head.append(f"content-length: {len(answer.body)}")
-        self._transport.write("\r\n".join([*head, "", ""]).encode() + answer.body)
+        whole = "\r\n".join([*head, "", ""]).encode() + answer.body
+        if answer.drip:
+            whole = await self._drip(whole, answer.drip)
+        self._transport.write(whole)
+
+    def _reset(self) -> None:
+        """As a peer that is gone: whatever was not read is thrown away."""
+        if not self._transport.is_closing():
+            raw = self._transport.get_extra_info("socket")
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._transport.abort()
+
+    async def _drip(self, whole: bytes, seconds: float) -> bytes:
+        """Write all but the last piece, slowly; the last piece."""
+        size = -(-len(whole) // DRIPS)
+        for start in range(0, len(whole) - size, size):
+            self._transport.write(whole[start : start + size])
+            await asyncio.sleep(seconds / DRIPS)
+        return whole[(len(whole) - 1) // size * size :]
 
 
 class Poster:
