@@ -16,6 +16,7 @@ from backend.commands.common import fail, load_settings, open_database, out, wit
 from backend.commands.dead import dead_app
 from backend.commands.dialogs import dialogs
 from backend.commands.doctor import doctor
+from backend.commands.facilitators import facilitator_app
 from backend.commands.imports import import_command
 from backend.commands.nlu import nlu_app
 from backend.commands.partitions import partitions
@@ -38,6 +39,7 @@ for name, group in {
     "bench": bench_app,
     "dead": dead_app,
     "policy": policy_app,
+    "facilitator": facilitator_app,
 }.items():
     app.add_typer(group, name=name)
 bench_app.command("selection")(bench_selection)

@@ -40,6 +40,8 @@ class Turn:
 def advance(session: Session, event: ev.Event, facts: Facts, now: datetime) -> Turn:
     """Advance one conversation by one event. Deterministic in its arguments."""
     walk = Walk(session, facts, now)
+    if session.duty is not None and facts.facilitator is None:
+        walk.off_duty()
     _happen(walk, event)
     return Turn(walk.session, walk.replies(), tuple(walk.records), tuple(walk.commands), walk.forget)
 

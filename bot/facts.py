@@ -117,9 +117,21 @@ class TicketFacts:
 
 
 @value
+class FacilitatorFacts:
+    """Who this chat is bound to as a facilitator, on duty at this very moment. `regions` are Kemendagri codes."""
+
+    id: int
+    name: str
+    role: str
+    regions: tuple[str, ...]
+    until: datetime
+
+
+@value
 class Facts:
     """`code` is a fresh public code for the case that this turn may open (`backend.domain.numbers`), unused so far.
 
+    `facilitator` is set only while the duty that the session knows of holds, in this chat; it is asked on every turn.
     `person` is the person whom this chat has proven to be, or whom the event's job has just proven: never somebody that
     was only typed. `phone` is the chat's own number where the channel knows it. `today` is the date at the chat's zone.
     """
@@ -134,6 +146,7 @@ class Facts:
     appeal: AppealFacts | None = None
     quota: QuotaFacts | None = None
     payment: PaymentFacts | None = None
+    facilitator: FacilitatorFacts | None = None
     regions: Mapping[str, str] = field(default_factory=dict)
     office_open: bool = True
     queue: int = 0

@@ -92,6 +92,7 @@ class Next:
 
     `open` names a dialog to start, in place of this one when `finished`, else on top of it. `drop`: the dialog below is
     given up too. `bind`: the person of the facts is from now on whom this chat has proven to be; `forget`: no longer.
+    `duty`: the facilitator whom this chat is bound to from now on.
     """
 
     to: str | None = None
@@ -105,6 +106,7 @@ class Next:
     bind: bool = False
     forget: bool = False
     silent: bool = False
+    duty: int | None = None
 
     def saying(self, *says: Say) -> Next:
         return evolve(self, says=(*self.says, *says))

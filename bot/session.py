@@ -49,7 +49,10 @@ class Asked:
 
 @value
 class Session:
-    """`person_id` is whom this chat has proven to be, `proven_at` when; `misses` counts answers not understood in a row."""
+    """`person_id` is whom this chat has proven to be, `proven_at` when; `misses` counts answers not understood in a row.
+
+    `duty` is the facilitator whom this chat is bound to; whether they still are one, only the facts of a turn say.
+    """
 
     stack: tuple[Frame, ...] = ()
     asked: Asked | None = None
@@ -60,6 +63,7 @@ class Session:
     proven_at: datetime | None = None
     last_at: datetime | None = None
     timers: Mapping[str, datetime] = field(default_factory=dict)
+    duty: int | None = None
 
     @property
     def top(self) -> Frame | None:
@@ -106,6 +110,7 @@ def to_json(session: Session) -> dict[str, Any]:
         "proven_at": session.proven_at and session.proven_at.isoformat(),
         "last_at": session.last_at and session.last_at.isoformat(),
         "timers": {name: due.isoformat() for name, due in session.timers.items()},
+        "duty": session.duty,
     }
 
 
@@ -129,6 +134,8 @@ def from_json(data: Mapping[str, Any] | None) -> Session:
         proven_at=_time(data["proven_at"]),
         last_at=_time(data["last_at"]),
         timers={name: datetime.fromisoformat(due) for name, due in data["timers"].items()},
+        # Sessions of before there were facilitators do not say.
+        duty=data.get("duty"),
     )
 
 

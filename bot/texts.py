@@ -39,6 +39,7 @@ COMMANDS = (
     "report",
     "privacy",
     "stop_messages",
+    "duty",
 )
 
 

@@ -82,6 +82,8 @@ class Walk:
             self.session = evolve(self.session, person_id=self.facts.person.id, proven_at=self.now)
         if following.forget:
             self.session = evolve(self.session, person_id=None, proven_at=None)
+        if following.duty is not None:
+            self.session = evolve(self.session, duty=following.duty)
         return sent
 
     def _tokened(self, command: Command) -> Command:
@@ -171,6 +173,11 @@ class Walk:
         """Nothing of what was open or proven may stay, wherever the person is by now."""
         self.session = evolve(self.session, stack=(), asked=None, person_id=None, proven_at=None, timers={})
         self.open(call)
+
+    def off_duty(self) -> None:
+        """The facilitator of this chat is none any more: it is a citizen's chat from this very turn on."""
+        self.session = evolve(self.session, duty=None)
+        self.says.append(Say("duty.ended"))
 
     # --- asking and waiting --------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from backend.api import (
     audit_events,
     conversations,
     decisions,
+    facilitators,
     people,
     problems,
     registrations,
@@ -38,6 +39,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     appeals.router,
     conversations.router,
     people.router,
+    facilitators.router,
     stats.router,
     audit_events.router,
 )

@@ -84,6 +84,11 @@ RULES: Mapping[str, Rule] = {
     "search_people": Rule(ALL),
     "read_person": Rule(READERS),
     "verify_person": Rule(OFFICERS),
+    "list_facilitators": Rule(READERS),
+    "create_facilitator": Rule(OFFICERS),
+    "read_facilitator": Rule(READERS),
+    "new_facilitator_code": Rule(OFFICERS),
+    "end_facilitator": Rule(OFFICERS),
     "read_stats": Rule(READERS),
     "list_audit_events": Rule(ADMIN | {KeyRole.READER}, everywhere=True),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from backend.models.base import Base, Utc, table
 from backend.models.cases import Appeal, AppealEvent, Decision, DisputedDatum, Registration, SelectionRun, Ticket
 from backend.models.chats import Content, Conversation, DeadLetter, Inbox, Job, Outbox, Pace
+from backend.models.facilitators import CodeTry, Facilitator, FacilitatorRegion
 from backend.models.offices import ApiKey, AuditEvent, Region, User
 from backend.models.people import Consent, FaceCheck, Person, Photo, PkhRecord
 from backend.models.policy import RuleSetVersion
@@ -18,6 +19,7 @@ __all__ = [
     "AuditEvent",
     "Base",
     "BenefitState",
+    "CodeTry",
     "Consent",
     "Content",
     "Conversation",
@@ -25,6 +27,8 @@ __all__ = [
     "Decision",
     "DisputedDatum",
     "FaceCheck",
+    "Facilitator",
+    "FacilitatorRegion",
     "IdempotencyKey",
     "ImportRun",
     "Inbox",

@@ -11,15 +11,26 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.domain import regions as places
 from backend.domain.benefits import parse_period
+from backend.domain.facilitators import on_duty
 from backend.domain.values import value
 from backend.domain.windows import office_open
 from backend.policy.values import Reason
-from backend.repositories import appeals, benefits, decisions, people, regions, registrations, tickets
+from backend.repositories import (
+    appeals,
+    benefits,
+    decisions,
+    facilitators,
+    people,
+    regions,
+    registrations,
+    tickets,
+)
 from backend.repositories.benefits import BenefitRow
 from bot.facts import (
     AppealFacts,
     AppealStep,
     DecisionFacts,
+    FacilitatorFacts,
     Facts,
     PaymentFacts,
     PersonFacts,
@@ -36,12 +47,14 @@ _ZONES = (places.WIB, places.WITA, places.WIT)
 
 @value
 class Subject:
-    """Whose facts are needed. `person_id`: whom the chat has proven to be, or whom the event's job has proven."""
+    """Whose facts are needed. `person_id`: whom the chat has proven to be, or whom the event's job has proven.
+    `facilitator_id`: whom the chat was bound to as a facilitator."""
 
     conversation_id: int
     channel: str
     phone: str | None
     person_id: int | None
+    facilitator_id: int | None = None
 
 
 @dataclass(slots=True)
@@ -76,8 +89,12 @@ class FactsLoader:
         await self._refresh(connection, now)
         ids = {subject.person_id for subject in subjects if subject.person_id is not None}
         cases = await _cases(connection, ids) if ids else _Cases()
+        duties = await _duties(connection, subjects, now)
         clocks = {zone: (now.astimezone(zone).date(), office_open(now, zone)) for zone in _ZONES}
-        return [self._facts(subject, cases, clocks) for subject in subjects]
+        return [
+            replace(self._facts(subject, cases, clocks), facilitator=duties.get(subject.conversation_id))
+            for subject in subjects
+        ]
 
     async def _refresh(self, connection: AsyncConnection, now: datetime) -> None:
         if self._regions_read_at is None or now - self._regions_read_at > REGIONS_KEPT:
@@ -145,6 +162,20 @@ def reason_facts(reasons: Iterable[Mapping[str, Any]]) -> tuple[ReasonFacts, ...
         )
         for stored in reasons
     )
+
+
+async def _duties(
+    connection: AsyncConnection, subjects: Sequence[Subject], now: datetime
+) -> dict[int, FacilitatorFacts]:
+    """The facilitators who are on duty in the chat that says so, by chat. For all other chats nothing is asked."""
+    ids = {subject.facilitator_id for subject in subjects if subject.facilitator_id is not None}
+    rows = await facilitators.by_ids(connection, ids) if ids else {}
+    found = {s.conversation_id: rows[s.facilitator_id] for s in subjects if s.facilitator_id in rows}
+    return {
+        chat: FacilitatorFacts(row.id, row.name, row.role, row.regions, row.expires_at)
+        for chat, row in found.items()
+        if row.conversation_id == chat and on_duty(row.expires_at, row.ended_at, now)
+    }
 
 
 async def _cases(connection: AsyncConnection, ids: set[int]) -> _Cases:

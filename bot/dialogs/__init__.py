@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.dialogs.appeal import APPEAL
 from bot.dialogs.appeal_news import APPEAL_NEWS
+from bot.dialogs.duty import DUTY
 from bot.dialogs.evidence import EVIDENCE
 from bot.dialogs.flow import CANCEL, CLARIFY, RESUME
 from bot.dialogs.identify import IDENTIFY
@@ -38,6 +39,7 @@ DIALOGS: dict[str, Dialog] = {
         PRIVACY,
         ERASED,
         STOP_MESSAGES,
+        DUTY,
         *TICKETS,
         *INFO,
     )

@@ -16,6 +16,7 @@ from backend.repositories.jobs import JobRow
 from backend.services import (
     appeal_clock,
     appeals,
+    facilitators,
     filing,
     identity,
     photos,
@@ -58,6 +59,8 @@ JOBS: Mapping[str, JobFunction] = {
     "selection.tell": selection_runs.tell,
     "appeals.watch": appeal_clock.look,
     "person.erase": privacy.erase,
+    "facilitator.code": facilitators.look_at_code,
+    "facilitator.bind": facilitators.bind,
 }
 
 FACE_JOBS = frozenset({"photo.receive", "face.verify"})

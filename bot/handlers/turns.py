@@ -355,7 +355,7 @@ def _subject(chat: _Chat) -> Subject:
     """Whose facts the next event needs: the person that it names (a job has proven them), else whom the chat has proven."""
     event = chat.happenings[0].event if chat.happenings else None
     named = event.person_id if isinstance(event, ev.JobFinished | ev.Notice) else None
-    return Subject(chat.row.id, chat.row.channel, chat.row.phone, named or chat.session.person_id)
+    return Subject(chat.row.id, chat.row.channel, chat.row.phone, named or chat.session.person_id, chat.session.duty)
 
 
 def _timers(session: Session, now: datetime) -> list[_Happening]:

@@ -40,6 +40,11 @@ MATRIX = {
     "search_people": "admin reviewer reader portal",
     "read_person": "admin reviewer reader",
     "verify_person": "admin reviewer",
+    "list_facilitators": "admin reviewer reader",
+    "create_facilitator": "admin reviewer",
+    "read_facilitator": "admin reviewer reader",
+    "new_facilitator_code": "admin reviewer",
+    "end_facilitator": "admin reviewer",
     "read_stats": "admin reviewer reader",
     "list_audit_events": "admin reader",
 }

@@ -13,7 +13,7 @@ from tests.api.test_idempotency import bodies
 from tests.api.world import World
 
 SINGLE = [route for route in routes() if "GET" in (route.methods or ()) and route.path.endswith("}")]
-ADDING = {"add_evidence", "send_message"}
+ADDING = {"add_evidence", "send_message", "new_facilitator_code"}
 """They put something beside what is there, and so cannot act on something outdated."""
 ACTS = [
     route
@@ -35,6 +35,7 @@ async def addresses(api: Api, world: World) -> dict[str, str]:
         "read_selection": f"/selections/{started.json()['id']}",
         "read_rule_set": f"/rule-sets/{digest}",
         "read_appeal": f"/appeals/{world.appeal}",
+        "read_facilitator": f"/facilitators/{world.facilitator}",
         "read_evidence": f"/appeals/{world.appeal}/evidence/{world.photo}",
         "read_person": f"/people/{world.bambang}",
     }

@@ -20,6 +20,7 @@ from backend.services.accounts import KeyRole, create_key
 from backend.services.retention import forget_answers
 from tests.api.conftest import Api
 from tests.api.test_cases import new_registration
+from tests.api.test_facilitators import SITI
 from tests.api.world import World, api_over
 
 POSTS = [route for route in routes() if "POST" in (route.methods or ())]
@@ -46,6 +47,9 @@ def bodies(world: World, meter: bytes) -> dict[str, tuple[str, dict[str, Any]]]:
         "resolve_appeal": (f"{appeal}/resolve", {"json": {"outcome": "rejected", "reason": "Daya 2200 VA."}}),
         "send_message": (f"/conversations/{world.chats[world.bambang]}/messages", {"json": {"text": "Besok kami periksa."}}),
         "search_people": ("/people/search", {"json": {"nik": "3510164503870001"}}),
+        "create_facilitator": ("/facilitators", {"json": SITI}),
+        "new_facilitator_code": (f"/facilitators/{world.facilitator}/code", {}),
+        "end_facilitator": (f"/facilitators/{world.facilitator}/end", {}),
         "verify_person": (f"/people/{world.nurhayati}/verify-in-person", {}),
     }  # fmt: skip
 

@@ -18,7 +18,7 @@ from backend.bus.memory import MemoryBus
 from backend.db import Database
 from backend.gateways.photo_store import PhotoStore
 from backend.models import Conversation, Inbox, Outbox, table
-from backend.repositories import appeals, decisions, people, photos, registrations, tickets
+from backend.repositories import appeals, decisions, facilitators, people, photos, registrations, tickets
 from backend.repositories.people import Identity
 from backend.sandbox.residents import load_residents
 from backend.services.records import ticket
@@ -53,6 +53,7 @@ class World:
     appeal: int
     photo: int
     ticket: int
+    facilitator: int
 
 
 async def write_world(database: Database, store: PhotoStore, now: datetime, picture: bytes) -> World:
@@ -83,9 +84,21 @@ async def write_world(database: Database, store: PhotoStore, now: datetime, pict
         key = "evidence/" + "a" * 64
         await photos.add(connection, database, [_photo(bambang, appeal_id, chats[bambang], key, now)])
         photo_id = (await photos.by_keys(connection, [key]))[key].id
+        facilitator_id = await facilitators.add(connection, _facilitator(residents[SUMIATI].nik, now), ["35.10"])
         await tickets.add(connection, [ticket("7K2M93", "human", "Kapan hasilnya?", chats[bambang], bambang, now)])
     await store.put(key, picture)
-    return World(siti, bambang, nurhayati, chats, filed, decided, appeal_id, photo_id, 1)
+    return World(siti, bambang, nurhayati, chats, filed, decided, appeal_id, photo_id, 1, facilitator_id)
+
+
+def _facilitator(nik: str, now: datetime) -> dict[str, Any]:
+    return {
+        "nik_hash": people.nik_hash(nik),
+        "name": "Sumiati",
+        "role": "pkh",
+        "expires_at": now + timedelta(days=90),
+        "created_by": "officer",
+        "created_at": now,
+    }
 
 
 def _region(nik: str) -> str:
