@@ -18,7 +18,7 @@ BATCH_MAY_TAKE = 60.0
 FIRST_BACK_OFF = 1.0
 OUTAGE_PAUSE = 1.0
 
-Run = Callable[[Sequence[int]], Awaitable[None]]
+Run = Callable[[Sequence[int]], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)

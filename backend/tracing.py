@@ -13,6 +13,7 @@ from structlog.contextvars import bind_contextvars, get_contextvars
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{16}([0-9a-f]{16})-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
 _NONE = "0" * 16
+_OURS = ("/backend/", "/bot/", "/nlu/")
 
 
 def new_trace() -> str:
@@ -37,3 +38,14 @@ def current_trace() -> str:
 def follow(trace: str) -> None:
     """Put the trace into every log line of this task and of those that it starts."""
     bind_contextvars(trace=trace)
+
+
+def where(error: BaseException) -> str:
+    """File, line and function of the innermost place of ours that an error passed: a cause without any value in it."""
+    place, trace = "unknown", error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if any(part in code.co_filename for part in _OURS):
+            place = f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} {code.co_name}"
+        trace = trace.tb_next
+    return place

@@ -25,7 +25,7 @@ from bot.handlers.pace import MemoryPace, Pace, SharedPace
 log = structlog.get_logger(__name__)
 
 MOST_TURNS = 256
-MOST_SENDS = 32
+MOST_SENDS = 256
 MOST_JOBS = 64
 FACES_AT_ONCE = 4
 """Jobs of each child process that are under way: most of their time they wait for a photo to be fetched."""
@@ -144,7 +144,7 @@ async def build(settings: Settings, roles: Collection[Role] = ()) -> Runtime:
     if Role.SENDER in mine:
         pace: Pace = MemoryPace(parts.now) if settings.one_process else SharedPace(parts.database, parts.now)
         sender = Sender(parts.database, parts.bus, parts.channels, parts.now, pace)
-        duties.append(Duty("sends", MOST_SENDS, sender.run, times=4))
+        duties.append(Duty("sends", MOST_SENDS, sender.start, times=2))
     if Role.WORKER in mine:
         duties.append(Duty("turns", MOST_TURNS, _turns(parts, sender), times=1 if parts.database.is_sqlite else 2))
         workers.append(JobWorker(parts.database, parts.bus, parts.executors.plain_jobs, parts.now, elsewhere="faces"))

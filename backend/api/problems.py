@@ -13,6 +13,8 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from backend.tracing import where
+
 log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
@@ -177,18 +179,6 @@ class Guard:
             await answer(Problem(500, "internal_server_error", "This is our fault; it has been noted."))(
                 scope, receive, send
             )
-
-
-def where(error: BaseException) -> str:
-    """The innermost place of ours that an exception passed: file and line."""
-    place = ""
-    trace = error.__traceback__
-    while trace is not None:
-        name = trace.tb_frame.f_code.co_filename
-        if "site-packages" not in name and ("/backend/" in name or "/bot/" in name):
-            place = f"{name.rpartition('/')[2]}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    return place
 
 
 def _route(scope: Scope) -> str:

@@ -67,7 +67,8 @@ class Claimed:
 
 @value
 class Settled:
-    """What came of one try. `status` `queued` with `not_before`: to be tried again; `tried` False: it never left."""
+    """What came of one try. `status` `queued` with `not_before`: to be tried again; `tried` False: it never left;
+    `given_up`: it will not be tried again, although it might go another day."""
 
     id: int
     status: str
@@ -76,6 +77,7 @@ class Settled:
     not_before: datetime | None = None
     sent_at: datetime | None = None
     tried: bool = True
+    given_up: bool = False
 
 
 def deletion(conversation_id: int, message_ref: str, trace: str) -> Draft:

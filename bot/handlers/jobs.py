@@ -16,9 +16,8 @@ from backend.grouping import Grouped
 from backend.repositories import dead, inbox, jobs
 from backend.repositories.jobs import JobRow
 from backend.services.work import Finished, TryLater
-from backend.tracing import follow
+from backend.tracing import follow, where
 from bot import events as ev
-from bot.handlers.turns import where
 
 log = structlog.get_logger(__name__)
 

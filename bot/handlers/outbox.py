@@ -8,6 +8,7 @@ sender share a process, a reply is written as `sending` at once and handed over 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -18,16 +19,20 @@ from backend.bus import Bus
 from backend.db import Database, is_outage
 from backend.domain.values import value
 from backend.grouping import Grouped
-from backend.repositories import conversations, outbox
+from backend.repositories import conversations, dead, outbox
 from backend.repositories.outbox import Claimed, Settled
-from backend.tracing import follow
+from backend.tracing import follow, where
 from bot.handlers.channel import Button, Channel, Outgoing, SendError
 from bot.handlers.pace import MemoryPace, Pace
 
 log = structlog.get_logger(__name__)
 
 WINDOW = timedelta(hours=24)
-MOST_HANDED = 512
+MOST_UNDER_WAY = 1024
+"""Messages in the hands of one sender. What finds no room waits in the database for a sender with time."""
+EASY = 256
+ROOM_MAY_TAKE = 0.5
+"""Seconds: a provider that answers slowly holds turns back for a moment only."""
 MOST_SETTLED = 256
 MOST_ATTEMPTS = 8
 LONGEST_BACK_OFF = 60.0
@@ -49,8 +54,15 @@ class _Fate:
     undeleted: str = ""
 
 
+def _letter(fate: _Fate) -> dead.Letter:
+    message, result = fate.message, fate.result
+    return dead.Letter(
+        "sends", message.conversation_id, message.id, message.kind, result.error or "", message.attempts + 1
+    )
+
+
 class Sender:
-    """`run` sends the next message of each rung conversation; `take_over` those that a turn of this process has just made.
+    """`start` sends the next message of each rung conversation; `take_over` those that a turn of this process has just made.
 
     Each message is settled as soon as its own fate is known, together with whatever else has been settled meanwhile; the
     conversations that have more are rung again. `pace`: the clock that it shares with other senders; without it, its own.
@@ -69,34 +81,55 @@ class Sender:
         self._channels = channels
         self._now = now
         self._pace = pace or MemoryPace(now)
-        self._handed: set[asyncio.Task[None]] = set()
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._eased = asyncio.Event()
         self._settling: Grouped[_Fate] = Grouped(self._settle, MOST_SETTLED)
 
-    @metrics.counted_as("sends")
     async def run(self, conversation_ids: Sequence[int]) -> None:
+        """`start`, and wait until the fate of each message is known."""
+        if begun := await self.start(conversation_ids):
+            await asyncio.wait(begun)
+
+    @metrics.counted_as("sends")
+    async def start(self, conversation_ids: Sequence[int]) -> list[asyncio.Task[None]]:
+        """Claim and begin to send. What is claimed is safe: should this process end, the sweep finds it."""
+        while not self.room():
+            await self.until_room()
         now = self._now()
         async with self._database.write() as connection:
             claimed, waiting = await outbox.claim(connection, conversation_ids, now)
         for conversation_id, seconds in waiting.items():
             await self._bus.ring("sends", [conversation_id], seconds)
-        if claimed:
-            await asyncio.gather(*(self._deliver(message) for message in claimed))
+        return self.take_over(claimed)
 
     def room(self) -> int:
-        """How many more messages can be taken over; beyond that they wait in the database for a sender with time."""
-        return max(MOST_HANDED - len(self._handed), 0)
+        """How many more messages can be taken over."""
+        return max(MOST_UNDER_WAY - len(self._under_way), 0)
 
-    def take_over(self, claimed: Sequence[Claimed]) -> None:
-        """Send messages that were claimed in the very transaction that wrote them: no look-up, no bus between."""
-        for message in claimed:
-            task = asyncio.create_task(self._deliver(message))
-            self._handed.add(task)
-            task.add_done_callback(self._handed.discard)
+    async def until_room(self) -> None:
+        """Let what is under way get done, so that turns do not outrun their replies; but not for long."""
+        if len(self._under_way) > EASY:
+            self._eased.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._eased.wait(), ROOM_MAY_TAKE)
+
+    def take_over(self, claimed: Sequence[Claimed]) -> list[asyncio.Task[None]]:
+        """Send messages that were claimed before, perhaps in the very transaction that wrote them."""
+        begun = [asyncio.create_task(self._deliver(message)) for message in claimed]
+        self._under_way.update(begun)
+        for task in begun:
+            task.add_done_callback(self._ended)
+        return begun
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        if len(self._under_way) <= EASY:
+            self._eased.set()
 
     async def drain(self) -> None:
-        """Wait until nothing that was taken over is under way."""
-        while self._handed:
-            await asyncio.wait(self._handed)
+        """Wait until nothing is under way."""
+        while self._under_way:
+            await asyncio.wait(self._under_way)
 
     async def _deliver(self, message: Claimed) -> None:
         follow(message.trace)
@@ -122,6 +155,7 @@ class Sender:
             await outbox.settle(connection, [(fate.message, fate.result) for fate in fates])
             undeleted = [(f.message.conversation_id, f.undeleted, f.message.trace) for f in fates if f.undeleted]
             await outbox.add(connection, [outbox.deletion(*which) for which in undeleted], self._now())
+            await dead.add(connection, [_letter(fate) for fate in fates if fate.result.given_up], self._now())
             if lost:
                 await conversations.set_reachable(connection, lost, False)
                 await outbox.cancel_open(connection, lost, "unreachable")
@@ -159,6 +193,9 @@ class Sender:
                 sent = await channel.send(self._outgoing(message))
         except SendError as error:
             return await self._not_sent(message, error)
+        except Exception as error:  # a fault of ours over one message; the others go on
+            log.error("send_broke", outgoing=message.id, cause=type(error).__name__, where=where(error))
+            return await self._not_sent(message, SendError(type(error).__name__, maybe_sent=True))
         metrics.SENDS.labels(message.channel, "sent", "").inc()
         log.debug("sent", outgoing=message.id, channel=message.channel)
         sent_at = self._now()
@@ -234,7 +271,7 @@ class Sender:
         if error.unreachable:
             return Settled(message.id, "failed", error="unreachable")
         if attempts >= MOST_ATTEMPTS:
-            return Settled(message.id, "failed", error=error.cause)
+            return Settled(message.id, "failed", error=error.cause, given_up=True)
         if error.maybe_sent:
             # Its fate is open: a receipt may settle it, else a reply goes again and anything else stays unknown.
             return Settled(message.id, "sending" if message.kind in outbox.REPEATED else "unknown", error=error.cause)

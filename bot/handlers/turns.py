@@ -23,6 +23,7 @@ from backend.domain.values import evolve, value
 from backend.repositories import conversations, dead, inbox, jobs, outbox
 from backend.services.facts import Subject
 from backend.services.records import RecordItem
+from backend.tracing import where
 from bot import events as ev
 from bot import session as sessions
 from bot.effects import Record, Say
@@ -62,7 +63,9 @@ class SendsAtOnce(Protocol):
 
     def room(self) -> int: ...
 
-    def take_over(self, claimed: Sequence[outbox.Claimed]) -> None: ...
+    async def until_room(self) -> None: ...
+
+    def take_over(self, claimed: Sequence[outbox.Claimed]) -> object: ...
 
 
 @value
@@ -136,6 +139,8 @@ class TurnWorker:
                 await self.run([conversation_id])
 
     async def _run_batch(self, conversation_ids: Sequence[int]) -> None:
+        if self._sender is not None:
+            await self._sender.until_room()
         async with self._database.read() as connection:
             rows = await inbox.pending(connection, conversation_ids)
         understood = await self._understand_texts(rows)
@@ -397,14 +402,3 @@ def _group(row: inbox.Pending, event: ev.Event) -> str | None:
     if event.group:
         return event.group
     return "burst" if row.channel in BURSTS_WITHOUT_GROUP else None
-
-
-def where(error: BaseException) -> str:
-    """File, line and function where an error arose: a cause for the operator without any value in it."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return "unknown"
-    code = trace.tb_frame.f_code
-    return f"{code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno} {code.co_name}"

@@ -59,7 +59,7 @@ class Recording:
     limits: Limits = field(default_factory=lambda: Limits(4096, 10, 64, 100_000))
     sent: list[Outgoing] = field(default_factory=list)
     faults: list[SendError] = field(default_factory=list)
-    before: Callable[[], Awaitable[None]] | None = None
+    before: Callable[[], Awaitable[object]] | None = None
     _ids: count[int] = field(default_factory=lambda: count(1))
 
     async def send(self, message: Outgoing) -> Sent:

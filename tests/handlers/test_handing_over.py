@@ -53,8 +53,10 @@ async def test_two_turns_of_one_chat_are_sent_in_order(bench: Bench) -> None:
 
 async def test_what_a_crash_left_is_sent_after_a_while(bench: Bench) -> None:
     await bench.arrives("a", Started())
-    bench.sender.take_over = lambda claimed: None  # type: ignore[method-assign]  # the process ends after the commit
+    take_over = bench.sender.take_over
+    bench.sender.take_over = lambda claimed: []  # type: ignore[method-assign]  # the process ends after the commit
     await bench.turn()
+    bench.sender.take_over = take_over  # type: ignore[method-assign]
     await bench.sender.run([1])
     assert bench.channel.sent == [], "a receipt may still settle it"
     bench.clock.passes(seconds=outbox.UNKNOWN_AFTER.total_seconds() + 1)
@@ -65,7 +67,7 @@ async def test_what_a_crash_left_is_sent_after_a_while(bench: Bench) -> None:
 async def test_beyond_what_the_sender_can_hold_replies_wait_in_the_database(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "MOST_HANDED", 2)
+    monkeypatch.setattr(sending, "MOST_UNDER_WAY", 2)
     for number in range(5):
         await bench.arrives(f"chat {number}", Started())
     await bench.turn()

@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import text
 
 from backend.db import Database
-from backend.repositories import outbox
+from backend.repositories import dead, outbox
 from bot.events import Started
+from bot.handlers import outbox as sending
 from bot.handlers.channel import Receipt, SendError
 from bot.handlers.receipts import Receipts
 from tests.handlers.support import Bench
@@ -129,6 +130,39 @@ async def test_after_eight_tries_a_message_is_given_up_with_its_cause(chat: Benc
         await chat.sender.run([1])
         chat.clock.passes(minutes=2)
     assert (await chat.outbox())[-1] == ("failed", "t", 8)
+
+
+async def test_a_message_over_which_we_break_ends_in_the_dead_letters_and_the_others_go(chat: Bench) -> None:
+    async with chat.database.write() as connection:
+        drafts = [
+            outbox.Draft(1, "reply", "t", {"buttons": []}),
+            outbox.Draft(1, "reply", "t", {"text": "ini", "buttons": []}),
+        ]
+        await outbox.add(connection, drafts, chat.clock())
+    for _ in range(10):
+        await chat.sender.run([1])
+        chat.clock.passes(minutes=1)
+    assert [m.text for m in chat.channel.sent] == ["ini"]
+    async with chat.database.read() as connection:
+        (letter,) = await dead.page(connection, 0, 10)
+    assert (letter.letter.topic, letter.letter.reason, letter.letter.tries) == ("sends", "KeyError", 8)
+
+
+async def test_who_sends_slowly_holds_turns_back_for_a_moment_only(
+    chat: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "EASY", 0)
+    answered = asyncio.Event()
+    chat.channel.before = answered.wait
+    await queue(chat, "satu")
+    begun = await chat.sender.start([1])
+    before = asyncio.get_running_loop().time()
+    await chat.sender.until_room()
+    assert 0.3 < asyncio.get_running_loop().time() - before < 3
+    waiting = asyncio.create_task(chat.sender.until_room())
+    answered.set()
+    await asyncio.wait_for(waiting, 0.3)
+    await asyncio.wait(begun)
 
 
 async def test_after_a_crash_what_was_being_sent_goes_again(chat: Bench) -> None:
