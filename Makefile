@@ -22,7 +22,7 @@ run: .venv/.run var/key-ring var/nlu/model.bin ## serve on http://127.0.0.1:8000
 	@PERLINSOS_SECRET_KEYS="$${PERLINSOS_SECRET_KEYS:-$$(cat var/key-ring)}"; export PERLINSOS_SECRET_KEYS; \
 	$(if $(filter on,$(PERLINSOS_SANDBOX)),,.venv/bin/perlinsos migrate &&) exec .venv/bin/perlinsos serve
 
-test: .venv/.test services check ## all checks, then all tests, with a PostgreSQL of their own
+test: .venv/.test services check var/nlu/model.bin ## all checks, then all tests, with a PostgreSQL of their own
 	@.venv/bin/python -m tests.postgres .venv/bin/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
 
 chaos: .venv/.test services var/nlu/model.bin ## ten minutes in which everything is killed while 500 people write (CHAOS_ARGS)

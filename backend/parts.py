@@ -210,15 +210,18 @@ class Parts:
 
 
 def load_nlu(settings: Settings, http: HttpClient) -> Understands:
-    """The engine of the settings. The embedded one is always there, trained first where no model lies yet."""
+    """The engine of the settings. The embedded one is always there, trained first where no model lies that it can use."""
     from nlu.embedded import EmbeddedEngine, train
     from nlu.rasa import RasaEngine
+    from nlu.understanding import NluError
 
-    if not settings.nlu_model.exists():
-        log.info("nlu_training")
+    try:
+        embedded = EmbeddedEngine.load(settings.nlu_model)
+    except NluError as error:  # none yet, or one that an earlier version left
+        log.info("nlu_training", cause=str(error))
         settings.nlu_model.parent.mkdir(parents=True, exist_ok=True)
         train(settings.nlu_model)
-    embedded = EmbeddedEngine.load(settings.nlu_model)
+        embedded = EmbeddedEngine.load(settings.nlu_model)
     if settings.nlu_engine == "embedded":
         return embedded
     rule, seconds = embedded.model.rule, settings.rasa_timeout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from collections import Counter
 from collections.abc import Sequence
@@ -100,7 +101,7 @@ class Model:
             "corpus": self.corpus,
         }
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(path.name + ".part")
+        part = path.with_name(f"{path.name}.{os.getpid()}.part")  # others may be training too
         with part.open("wb") as file:
             np.savez(
                 file,

@@ -5,7 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import SecretStr
 
+from backend.gateways.http import HttpClient
+from backend.parts import load_nlu
+from backend.settings import Settings
 from nlu.embedded import EmbeddedEngine
 from nlu.model import Model, Rule
 from nlu.training import Report
@@ -120,3 +124,17 @@ def test_a_model_never_holds_anything_that_runs(trained: tuple[Path, Report]) ->
 def test_politeness_around_a_request_changes_nothing(engine: EmbeddedEngine, request_: str) -> None:
     polite = f"assalamualaikum wr wb, selamat pagi bapak, maaf mengganggu, {request_} ya pak, terima kasih banyak"
     assert engine.classify(polite).intent == engine.classify(request_).intent
+
+
+def test_a_model_that_an_earlier_version_left_is_made_anew_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = tmp_path / "nlu" / "model.bin"
+    left.parent.mkdir()
+    left.write_bytes(b"of another version")
+    monkeypatch.setenv("PERLINSOS_SANDBOX", "on")
+    monkeypatch.setenv("PERLINSOS_NLU_MODEL", str(left))
+    engine = load_nlu(Settings(secret_keys=SecretStr("unused")), HttpClient())
+    assert engine.name == "embedded"
+    assert EmbeddedEngine.load(left).classify("mau daftar pkh").intent == "register"
+    assert [file.name for file in left.parent.iterdir()] == ["model.bin"], "nothing half-written stays"
