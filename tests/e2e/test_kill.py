@@ -86,7 +86,7 @@ class Walker:
     async def appeals(self) -> None:
         """Refused for the electricity: a photo of the meter, a sentence, the face, the number of the appeal."""
         await self.registers()
-        await self.says("1", "tidak benar")
+        await self.says("1", "tidak cocok")
         await self.says("1", "rekening")
         await self.user.sends_photo(FRONT["collins"])
         await self.expects("1 foto yang terbaca jelas")
