@@ -19,6 +19,8 @@ from backend.db import Database
 log = structlog.get_logger(__name__)
 
 FOLLOW_EVERY = 30.0
+FIRST_AGAIN = 1.0
+"""Seconds until the next try while the database has never answered: until then a wrong clock has its way."""
 WORTH_TELLING = timedelta(seconds=2)
 ANSWERS_WITHIN = 5.0
 
@@ -59,5 +61,5 @@ class Clock:
 
     async def keep_following(self) -> None:
         while True:
-            await asyncio.sleep(FOLLOW_EVERY)
+            await asyncio.sleep(FIRST_AGAIN if self._read_at is None and not self._database.is_sqlite else FOLLOW_EVERY)
             await self.try_to_follow()

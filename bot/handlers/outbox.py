@@ -37,6 +37,8 @@ MOST_SETTLED = 256
 MOST_ATTEMPTS = 8
 LONGEST_BACK_OFF = 60.0
 NO_CLOCK = 2.0
+DELETED_WITHIN = 5.0
+"""Seconds that a reply's settling waits for the deletion beside it: what stays unsettled counts as unknown and goes again."""
 SETTLE_PAUSES = (0.5, 1.0, 2.0, 3.0, 4.0)
 """Seconds between tries to write down what came of a message while the database is away: a restart must not repeat it."""
 PROMPT = frozenset({"reply", "delete"})
@@ -224,10 +226,14 @@ class Sender:
         if channel is None:
             return ""
         try:
-            await channel.send(Outgoing(message.id, message.address, "", kind="delete", delete_ref=ref))
+            async with asyncio.timeout(DELETED_WITHIN):
+                await channel.send(Outgoing(message.id, message.address, "", kind="delete", delete_ref=ref))
         except SendError as error:
             log.warning("not_deleted", outgoing=message.id, channel=message.channel, cause=error.cause)
             return ref if error.retryable or error.maybe_sent else ""
+        except TimeoutError:
+            log.warning("not_deleted", outgoing=message.id, channel=message.channel, cause="no answer yet")
+            return ref
         return ""
 
     def _outgoing(self, message: Claimed) -> Outgoing:

@@ -15,7 +15,7 @@ from nats.js.errors import Error as JetStreamError
 
 from backend.bus.layout import faults
 from tests.chaos.rough import KINDS, Weather
-from tests.chaos.world import REPLICAS, ROLES, World, restart
+from tests.chaos.world import REPLICAS, ROLES, World, restart, to_its_end
 from tests.e2e.running import Service
 
 STORM_EVERY_S = 3.0
@@ -58,14 +58,18 @@ class Havoc:
 
     async def works(self) -> None:
         rounds = max(1, self.kills // 25)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._kills())
-            group.create_task(self._storms())
-            group.create_task(self._servers(rounds))
-            group.create_task(self._spread(self._clock, rounds, 0.15))
-            group.create_task(self._spread(self._hang, rounds, 0.7))
-        self.world.clock.moved(0)
-        await self._all_up()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._kills())
+                group.create_task(self._storms())
+                group.create_task(self._servers(rounds))
+                group.create_task(self._spread(self._clock, rounds, 0.15))
+                group.create_task(self._spread(self._hang, rounds, 0.7))
+        finally:
+            self.world.clock.moved(0)
+            if self._starting:
+                await asyncio.wait(self._starting.values())
+        await self._thread(self.world.fleet.ready)
 
     async def _kills(self) -> None:
         """One at a time, each time another moment; what was killed is started at once, others may die meanwhile."""
@@ -155,17 +159,14 @@ class Havoc:
         name = self.dice.choice(up)
         service, since = self.world.fleet[name], time.monotonic()
         service.hang()
-        await asyncio.sleep(HANGS_S)
-        service.go_on()
+        try:
+            await asyncio.sleep(HANGS_S)
+        finally:
+            service.go_on()
         self.troubles.append(Trouble("hang", name, since, time.monotonic()))
 
-    async def _all_up(self) -> None:
-        if self._starting:
-            await asyncio.gather(*self._starting.values())
-        await self._thread(self.world.fleet.ready)
-
     async def _thread(self, work: Callable[..., None], *arguments: object) -> None:
-        await asyncio.get_running_loop().run_in_executor(self.world.threads, work, *arguments)
+        await to_its_end(self.world.threads, work, *arguments)
 
 
 def _started(service: Service) -> None:

@@ -176,7 +176,7 @@ class Judge:
             found.repeated += 1
             if not self._open_then(before):
                 found.doubled += 1
-                found.faults.append(f"{story.name}: a message was repeated that had been settled")
+                found.faults.append(f"{story.name}: {_repeat(before, one, story, self._seen.troubles)}")
         else:
             found.disorder += 1
             found.faults.append(f"{story.name}: a message came before its turn")
@@ -357,6 +357,14 @@ def _pending(row: Any) -> Pending:
     return Pending(
         row.id, row.conversation_id, row.channel, row.event, row.message_ref, row.received_at, row.attempts, row.trace
     )
+
+
+def _repeat(before: Received, one: Received, story: Story, troubles: Sequence[Trouble]) -> str:
+    """What an unexplained repeat looks like, in seconds since its message was taken."""
+    rows = [row for row in story.outbox if row.kind == "reply" and _is(one, row)]
+    tries = ", ".join(f"message {row.id} was tried {row.attempts} times" for row in rows)
+    done = ", ".join(f"{t.kind} {t.who} {t.since - before.at:+.1f} to {t.until - before.at:+.1f}" for t in troubles)
+    return f"a message was repeated {one.at - before.at:.1f} s later without a reason ({tries}; {done})"
 
 
 def _same(one: Received, other: Received) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import random
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import asyncpg
 import nats
+import structlog
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -191,6 +193,7 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, default=None, help="a folder for the logs of all processes")
     asked = parser.parse_args()
     end_in_order()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     plan = Plan.of(asked.turns, asked.kills, random.randrange(1_000_000) if asked.seed is None else asked.seed)
     console = Console(stderr=True)
     with tempfile.TemporaryDirectory(prefix="perlinsos-chaos-") as made, _progress(console) as progress:
@@ -199,7 +202,11 @@ def main() -> int:
         def watch(now: Moment) -> None:
             progress.update(task, completed=now.turns, phase=now.phase, kills=now.kills, replies=now.replies)
 
-        outcome = asyncio.run(live(plan, asked.keep or Path(made), watch))
+        try:
+            outcome = asyncio.run(live(plan, asked.keep or Path(made), watch))
+        except KeyboardInterrupt:
+            console.print("interrupted; everything that was started is stopped")
+            return 130
     for fault in outcome.verdict.faults[:30]:
         console.print(fault, markup=False, highlight=False, soft_wrap=True)
     print(outcome.line())

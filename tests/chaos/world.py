@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -77,6 +77,16 @@ class MovedClock:
         self._file.write_text(f"{seconds:+d}s\n", encoding="ascii")
 
 
+async def to_its_end(threads: ThreadPoolExecutor, work: Callable[..., T], *arguments: object) -> T:
+    """Run it in a thread. Whoever is interrupted meanwhile waits for it: what it starts must be there to be stopped."""
+    running = asyncio.get_running_loop().run_in_executor(threads, work, *arguments)
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise
+
+
 @dataclass
 class World:
     """All of it, running. `threads` is where waiting for a process blocks."""
@@ -103,13 +113,12 @@ async def world(folder: Path, dice: random.Random) -> AsyncIterator[World]:
     """Started, ready, and all gone at the end, however it ends."""
     with ExitStack() as stack:
         threads = stack.enter_context(ThreadPoolExecutor(24))
-        loop = asyncio.get_running_loop()
         postgres = Cluster(POSTGRES)
         servers, _ = await asyncio.gather(
-            loop.run_in_executor(threads, stack.enter_context, cluster()),
-            loop.run_in_executor(threads, stack.enter_context, postgres),
+            to_its_end(threads, stack.enter_context, cluster()),
+            to_its_end(threads, stack.enter_context, postgres),
         )
-        url = await loop.run_in_executor(threads, postgres.create, "perlinsos")
+        url = await to_its_end(threads, postgres.create, "perlinsos")
         await _migrate(url)
         async with Telegram() as telegram, Twilio() as twilio, HttpClient() as http:
             fleet = Fleet(folder, url, ",".join(server.url for server in servers), ROLES, **_settings(telegram, twilio))
@@ -119,14 +128,12 @@ async def world(folder: Path, dice: random.Random) -> AsyncIterator[World]:
             courier = Courier([fleet["web-1"].url, fleet["web-2"].url], dice)
             telegram.reaches(courier, SECRET)
             twilio.reaches(courier, PUBLIC)
-            await loop.run_in_executor(threads, fleet.__enter__)
             try:
-                yield World(
-                    fleet, postgres, servers, telegram, twilio, courier, http, url, clock, clocked, threads
-                )  # fmt: skip
+                await to_its_end(threads, fleet.__enter__)
+                yield World(fleet, postgres, servers, telegram, twilio, courier, http, url, clock, clocked, threads)
             finally:
                 await courier.settle()
-                await asyncio.shield(loop.run_in_executor(threads, fleet.__exit__, None, None, None))
+                await to_its_end(threads, fleet.__exit__, None, None, None)
 
 
 def _settings(telegram: Telegram, twilio: Twilio) -> dict[str, str]:

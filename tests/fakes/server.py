@@ -202,6 +202,8 @@ class _Connection(asyncio.Protocol):
         if answer.cut:
             self._reset()
             return
+        if self._transport.is_closing():
+            return  # the caller has gone meanwhile
         head = [f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}"]
         head += [f"{name}: {value}" for name, value in answer.headers.items()]
         if answer.status != HTTPStatus.NO_CONTENT:
@@ -222,6 +224,8 @@ class _Connection(asyncio.Protocol):
         """Write all but the last piece, slowly; the last piece."""
         size = -(-len(whole) // DRIPS)
         for start in range(0, len(whole) - size, size):
+            if self._transport.is_closing():
+                return b""
             self._transport.write(whole[start : start + size])
             await asyncio.sleep(seconds / DRIPS)
         return whole[(len(whole) - 1) // size * size :]

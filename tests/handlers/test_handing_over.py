@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from itertools import count
+
 import pytest
 
 from backend.db import Database
@@ -99,5 +102,25 @@ async def test_a_message_that_could_not_be_deleted_is_deleted_later_without_a_se
     await bench.arrives("a", "3510164503870001", provider_id="m7")
     await bench.turn()
     await bench.sender.drain()
+    await bench.send()
+    assert [(m.kind, m.delete_ref) for m in bench.channel.sent] == [("reply", ""), ("delete", "m7")]
+
+
+async def test_a_deletion_without_an_answer_keeps_nobody_from_settling_the_reply(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "DELETED_WITHIN", 0.05)
+    send, asked = bench.channel.send, count()
+
+    async def silent(message: Outgoing) -> Sent:
+        if message.kind == "delete" and next(asked) == 0:
+            await asyncio.Event().wait()
+        return await send(message)
+
+    bench.channel.send = silent  # type: ignore[method-assign]  # the provider is silent about one of two calls
+    await bench.arrives("a", "3510164503870001", provider_id="m7")
+    await bench.turn()
+    await bench.sender.drain()
+    assert [status for status, _, _ in await bench.outbox()] == ["sent", "queued"], "the deletion is left to do"
     await bench.send()
     assert [(m.kind, m.delete_ref) for m in bench.channel.sent] == [("reply", ""), ("delete", "m7")]

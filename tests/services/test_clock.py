@@ -48,6 +48,22 @@ async def test_while_the_database_is_away_the_clock_goes_on(free_port: int) -> N
     assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=1)
 
 
+async def test_who_started_without_the_database_looks_again_soon(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clocks, "datetime", Wrong)
+    monkeypatch.setattr(clocks, "FIRST_AGAIN", 0.01)
+    database = Database(postgres_url)
+    clock = Clock(database)
+    assert clock.now() - datetime.now(UTC) > timedelta(minutes=59), "nobody has told it better yet"
+    following = asyncio.create_task(clock.keep_following())
+    async with asyncio.timeout(10):
+        while clock.now() - datetime.now(UTC) > timedelta(seconds=1):  # noqa: ASYNC110 - nobody tells us
+            await asyncio.sleep(0.01)
+    following.cancel()
+    await database.close()
+
+
 async def test_a_process_alone_with_sqlite_has_its_machines_time(sqlite_url: str) -> None:
     clock = Clock(Database(sqlite_url))
     await clock.follow()
