@@ -12,17 +12,20 @@ from backend.console.entry import LOGIN
 from backend.console.looks import CSS
 from backend.console.queries import ROWS, address, page_number
 from backend.console.sessions import Desk, Officer
+from backend.services.duplicates import CaseError
 from backend.services.review import AppealError, Rung
 
 PAGES = {
     "overview": "/console",
     "registrations": "/console/registrations",
     "appeals": "/console/appeals",
+    "duplicates": "/console/review-cases",
     "tickets": "/console/tickets",
 }
 TONES = {
     "eligible": "good", "not_eligible": "bad", "waiting": "warn", "received": "warn", "need_more": "warn",
     "upheld": "good", "partly": "good", "rejected": "bad", "waiting_identity": "warn",
+    "open": "warn", "cleared": "good", "confirmed": "bad",
 }  # fmt: skip
 Act = Callable[[AsyncConnection, Officer], Awaitable[Rung]]
 
@@ -105,7 +108,7 @@ async def act(desk: Desk, officer: Officer, work: Act) -> bool:
     try:
         async with desk.database.write() as connection:
             rung = await work(connection, current)
-    except AppealError as error:
+    except (AppealError, CaseError) as error:
         ui.notify(words(f"fault_{error.cause}"), type="warning")
         return False
     await desk.bus.ring("turns", rung.turns)

@@ -11,7 +11,14 @@ from fastapi.responses import RedirectResponse
 from nicegui import ui
 
 from backend.bus import Bus
-from backend.console import view_appeal, view_appeals, view_overview, view_registrations, view_tickets
+from backend.console import (
+    view_appeal,
+    view_appeals,
+    view_overview,
+    view_registrations,
+    view_review_cases,
+    view_tickets,
+)
 from backend.console.entry import LOGIN, add_entry
 from backend.console.sessions import Desk, Officer
 from backend.console.words import Words
@@ -52,6 +59,14 @@ def add_console(
     @ui.page("/console/appeals/{appeal_id}", response_timeout=15)
     async def appeal_page(request: Request, appeal_id: int) -> Response | None:
         return await show(request, lambda who: view_appeal.build(desk, who, _id(appeal_id)))
+
+    @ui.page("/console/review-cases", response_timeout=15)
+    async def review_cases_page(request: Request) -> Response | None:
+        return await show(request, lambda who: view_review_cases.build(desk, who, request.query_params))
+
+    @ui.page("/console/review-cases/{case_id}", response_timeout=15)
+    async def review_case_page(request: Request, case_id: int) -> Response | None:
+        return await show(request, lambda who: view_review_cases.build_one(desk, who, _id(case_id)))
 
     @ui.page("/console/tickets", response_timeout=15)
     async def tickets_page(request: Request) -> Response | None:

@@ -11,6 +11,8 @@ from backend.repositories.listing import Filters, Page
 
 REGISTRATION_STATUSES = ("waiting_identity", "submitted", "decided", "withdrawn", "erased")
 APPEAL_STATUSES = ("received", "in_review", "need_more", "field_check", "decided", "withdrawn")
+CASE_STATES = ("open", "cleared", "confirmed")
+CASE_KINDS = ("nik", "kk", "account")
 OUTCOMES = ("eligible", "not_eligible", "waiting")
 ROWS = 25
 MOST_PAGES = 100_000
@@ -28,6 +30,10 @@ def registration_filters(query: Mapping[str, str], officer: Officer) -> Filters:
 
 def appeal_filters(query: Mapping[str, str], officer: Officer) -> Filters:
     return Filters(regions=officer.regions(region(query)), status=one_of(query, "status", APPEAL_STATUSES))
+
+
+def case_filters(query: Mapping[str, str], officer: Officer) -> Filters:
+    return Filters(regions=officer.regions(region(query)), status=one_of(query, "status", CASE_STATES))
 
 
 def region(query: Mapping[str, str]) -> str:

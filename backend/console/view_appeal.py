@@ -10,7 +10,7 @@ from nicegui import ui
 
 from backend.console.frame import act, chip, frame, heading
 from backend.console.sessions import Desk, Officer
-from backend.domain.appeals import OPEN
+from backend.domain.appeals import OPEN, step_due
 from backend.domain.regions import name_of
 from backend.repositories import appeals, decisions, listing, photos, regions
 from backend.repositories.appeals import AppealEventRow, AppealRow
@@ -18,6 +18,7 @@ from backend.repositories.decisions import DecisionRow
 from backend.repositories.listing import Filters, ListedAppeal, Page
 from backend.repositories.photos import PhotoRow
 from backend.services import review
+from backend.services.clock import local_day
 from backend.services.review import APPEAL_OUTCOMES, AppealOutcome
 
 LONGEST = 1500
@@ -90,6 +91,8 @@ def _who(desk: Desk, officer: Officer, case: Case) -> None:
             _fact(words("kind"), words(f"kind_{case.appeal.kind}"))
             _fact(words("filed"), words("moment", at=case.appeal.created_at.isoformat()))
             _fact(words("due"), words("day", at=case.appeal.due_on.isoformat()))
+            if case.appeal.step_due_on is not None:
+                _fact(words("step_due"), words("day", at=case.appeal.step_due_on.isoformat()))
         with ui.element("div").classes("c-facts"):
             chip(words(f"appeal_{case.appeal.status}"), case.appeal.status)
             if case.appeal.outcome:
@@ -179,6 +182,8 @@ class Acts:
             if self.case.appeal.status != "in_review":
                 ui.button(words("take_up"), icon="visibility", on_click=self._take_up).props("outline no-caps")
             ui.button(words("ask_more"), icon="help_outline", on_click=self._ask_more).props("outline no-caps")
+            if self.case.appeal.status != "field_check":
+                ui.button(words("field_check"), icon="pin_drop", on_click=self._field_check).props("outline no-caps")
             ui.button(words("decide"), icon="gavel", on_click=self._decide).props("no-caps unelevated")
 
     async def _take_up(self) -> None:
@@ -186,6 +191,23 @@ class Acts:
 
         if await act(
             desk, self.officer, lambda c, who: review.take_up(c, desk.database, appeal_id, who.login, desk.now())
+        ):
+            ui.navigate.reload()
+
+    def _field_check(self) -> None:
+        """The appellant is told, so it is confirmed once, with the day by which BPS has to answer."""
+        words, appeal = self.desk.words, self.case.appeal
+        due = step_due("field_check", local_day(self.desk.now(), appeal.region_code), appeal.due_on)
+        with ui.dialog() as dialog, ui.card().classes("c-dialog"):
+            heading(words("field_check"), 2)
+            ui.label(words("field_check_hint", due=(due or appeal.due_on).isoformat())).classes("c-small")
+            self._buttons(dialog, words("yes_field_check"), self._send_to_field)
+        dialog.open()
+
+    async def _send_to_field(self) -> None:
+        desk, appeal_id = self.desk, self.case.appeal.id
+        if await act(
+            desk, self.officer, lambda c, who: review.field_check(c, desk.database, appeal_id, who.login, desk.now())
         ):
             ui.navigate.reload()
 

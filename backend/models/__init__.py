@@ -10,9 +10,11 @@ from backend.models.offices import ApiKey, AuditEvent, Region, User
 from backend.models.people import Consent, FaceCheck, Person, Photo, PkhRecord
 from backend.models.policy import RuleSetVersion
 from backend.models.portal import IdempotencyKey
+from backend.models.reviews import AccountMark, ReviewCase, ReviewMember
 from backend.models.sources import BenefitState, ImportRun, SourceRecord
 
 __all__ = [
+    "AccountMark",
     "ApiKey",
     "Appeal",
     "AppealEvent",
@@ -40,6 +42,8 @@ __all__ = [
     "PkhRecord",
     "Region",
     "Registration",
+    "ReviewCase",
+    "ReviewMember",
     "RuleSetVersion",
     "SelectionRun",
     "SourceRecord",

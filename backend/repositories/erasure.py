@@ -29,6 +29,7 @@ from backend.models import (
     Ticket,
     table,
 )
+from backend.repositories import duplicates
 from bot.events import Text, to_json
 
 PEOPLE, CONVERSATIONS, REGISTRATIONS, DECISIONS = map(table, (Person, Conversation, Registration, Decision))
@@ -52,6 +53,7 @@ async def scrub(connection: AsyncConnection, person_id: int, asking_chat: int | 
         await work(connection, person_id, asking_chat, now)
     found = await connection.execute(select(PEOPLE.c.nik_hash).where(PEOPLE.c.id == person_id))
     nik_hash = found.scalar_one()
+    await duplicates.leave(connection, person_id, nik_hash, now)
     await connection.execute(delete(PKH_RECORDS).where(PKH_RECORDS.c.nik_hash == nik_hash))
     await connection.execute(delete(SOURCES).where(SOURCES.c.nik_hash == nik_hash))
     await connection.execute(delete(BENEFITS).where(BENEFITS.c.nik_hash == nik_hash))

@@ -14,6 +14,7 @@ from backend.domain.numbers import registration_number
 from backend.repositories import audit, jobs, people, registrations
 from backend.repositories.people import Identity, PersonRow
 from backend.repositories.registrations import SUBMITTED, WAITING_IDENTITY, RegistrationRow
+from backend.services import duplicates
 from backend.services.records import CHAT, RecordItem, Terms, refuse
 
 SELECTION = "selection.run"
@@ -55,6 +56,7 @@ async def file_registrations(
         connection,
         [audit.Act(taken[key].now, CHAT, "registration.filed", f"registration:{number}") for key, number in filed_ids.items()],
     )  # fmt: skip
+    await duplicates.examine(connection, database, list(filed_ids.values()), items[0].now, anew=True)
     if not terms.auto_select:
         return ()
     drafts = [selection_job(filed_ids[key], item.conversation_id, trace=item.trace) for key, item in taken.items()]
@@ -160,7 +162,20 @@ async def hold_registrations(
         if person.id not in filed and person.id not in rows:
             rows[person.id] = _row(item, person, terms, WAITING_IDENTITY)
     await registrations.add(connection, list(rows.values()))
+    await duplicates.typed_again(connection, database, _elsewhere(items, by_nik, filed), now)
     return ()
+
+
+def _elsewhere(
+    items: Sequence[RecordItem], by_nik: Mapping[str, PersonRow], filed: Mapping[int, RegistrationRow]
+) -> list[tuple[int, int, str, int]]:
+    """The registrations of another chat whose NIK was typed here, as `duplicates.typed_again` takes them."""
+    found: set[tuple[int, int, str, int]] = set()
+    for item in items:
+        there = filed.get(by_nik[item.data["nik"]].id)
+        if there is not None and there.conversation_id not in {None, item.conversation_id}:
+            found.add((there.id, there.person_id, there.programme, item.conversation_id))
+    return sorted(found)
 
 
 def _ids(rows: Iterable[PersonRow]) -> list[int]:

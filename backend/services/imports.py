@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.db import Database
 from backend.repositories import audit, benefits, source_records
 from backend.repositories.source_records import Incoming, RunRow
+from backend.services import duplicates
 from backend.services.clock import local_day
 from backend.services.import_formats import FORMATS
 from backend.services.import_reading import Batch, Reader, Rejected, fingerprint
@@ -148,6 +149,9 @@ async def _write(database: Database, run: RunRow, batch: Batch, report: Report, 
         else:
             into = benefits if run.kind in benefits.KINDS else source_records
             await into.put(connection, database, run.kind, done.put, run.id, now)
+            if run.kind == "pkh":
+                accounts = {row.key: row.data["account"] for row in [*done.put, *done.same]}
+                await duplicates.recipients(connection, database, accounts, now)
             await into.seen_again(connection, run.kind, [row.key for row in done.same], run.id)
         values: dict[str, Any] = {
             "position": batch.position,

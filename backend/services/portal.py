@@ -28,6 +28,7 @@ from backend.gateways.photos import Photo, legibility, take_in
 from backend.repositories import appeals, audit, decisions, jobs, people, photos, registrations
 from backend.repositories.appeals import AppealRow
 from backend.repositories.people import Identity, PersonRow
+from backend.services import duplicates
 from backend.services.appeals import Contest, draft, may_contest, store
 from backend.services.clock import local_day
 from backend.services.filing import selection_job
@@ -127,6 +128,7 @@ async def register(
     added = await registrations.add(connection, [row])
     await people.add_consents(connection, [_consent(person.id, purpose, now) for purpose in sorted(handed.consents)])
     await audit.note(connection, [audit.Act(now, actor, "registration.filed", f"registration:{added[number]}")])
+    await duplicates.examine(connection, database, [added[number]], now, anew=True)
     drafts = [selection_job(added[number])] if proven and auto_select else []
     return Filed(added[number], await jobs.add(connection, drafts, now))
 

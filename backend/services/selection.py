@@ -26,6 +26,7 @@ from backend.repositories.decisions import DecisionRow, NewDecision
 from backend.repositories.jobs import JobRow
 from backend.repositories.registrations import DECIDED, SUBMITTED
 from backend.repositories.selection_cases import Case
+from backend.services import duplicates
 from backend.services.clock import local_day
 from backend.services.filing import selection_job
 from backend.services.sources import DUKCAPIL, IKD, Known, Question
@@ -135,6 +136,7 @@ async def select_page(
         return [found.get(registration_id, skipped) for registration_id in registration_ids]
     async with work.database.write() as connection:
         found |= await _store(connection, judged, replaced, run_id, now)
+        await duplicates.examine(connection, work.database, [one.case.registration_id for one in judged], now)
         result = [found.get(registration_id, skipped) for registration_id in registration_ids]
         if also is not None:
             await also(connection, result)

@@ -35,6 +35,7 @@ async def addresses(api: Api, world: World) -> dict[str, str]:
         "read_selection": f"/selections/{started.json()['id']}",
         "read_rule_set": f"/rule-sets/{digest}",
         "read_appeal": f"/appeals/{world.appeal}",
+        "read_review_case": f"/review-cases/{world.case}",
         "read_facilitator": f"/facilitators/{world.facilitator}",
         "read_evidence": f"/appeals/{world.appeal}/evidence/{world.photo}",
         "read_person": f"/people/{world.bambang}",

@@ -45,6 +45,7 @@ def bodies(world: World, meter: bytes) -> dict[str, tuple[str, dict[str, Any]]]:
         "ask_more": (f"{appeal}/ask-more", {"json": {"question": "Tolong kirim foto meteran."}}),
         "check_on_the_spot": (f"{appeal}/field-check", {}),
         "resolve_appeal": (f"{appeal}/resolve", {"json": {"outcome": "rejected", "reason": "Daya 2200 VA."}}),
+        "decide_review_case": (f"/review-cases/{world.case}/decide", {"json": {"state": "cleared", "reason": "Beda orang."}}),
         "send_message": (f"/conversations/{world.chats[world.bambang]}/messages", {"json": {"text": "Besok kami periksa."}}),
         "search_people": ("/people/search", {"json": {"nik": "3510164503870001"}}),
         "create_facilitator": ("/facilitators", {"json": SITI}),

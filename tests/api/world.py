@@ -18,9 +18,11 @@ from backend.bus.memory import MemoryBus
 from backend.db import Database
 from backend.gateways.photo_store import PhotoStore
 from backend.models import Conversation, Inbox, Outbox, table
-from backend.repositories import appeals, decisions, facilitators, people, photos, registrations, tickets
+from backend.repositories import appeals, decisions, facilitators, people, photos, registrations, review_cases, tickets
+from backend.repositories.listing import Filters, Page
 from backend.repositories.people import Identity
 from backend.sandbox.residents import load_residents
+from backend.services import duplicates
 from backend.services.records import ticket
 
 SITI, BAMBANG, SUMIATI, NURHAYATI = range(4)
@@ -54,6 +56,7 @@ class World:
     photo: int
     ticket: int
     facilitator: int
+    case: int
 
 
 async def write_world(database: Database, store: PhotoStore, now: datetime, picture: bytes) -> World:
@@ -84,10 +87,14 @@ async def write_world(database: Database, store: PhotoStore, now: datetime, pict
         key = "evidence/" + "a" * 64
         await photos.add(connection, database, [_photo(bambang, appeal_id, chats[bambang], key, now)])
         photo_id = (await photos.by_keys(connection, [key]))[key].id
+        # All three name the same account.
+        await duplicates.examine(connection, database, list(filed.values()), now)
+        [found] = await review_cases.listed(connection, Filters(), Page())
+        case = found.id
         facilitator_id = await facilitators.add(connection, _facilitator(residents[SUMIATI].nik, now), ["35.10"])
         await tickets.add(connection, [ticket("7K2M93", "human", "Kapan hasilnya?", chats[bambang], bambang, now)])
     await store.put(key, picture)
-    return World(siti, bambang, nurhayati, chats, filed, decided, appeal_id, photo_id, 1, facilitator_id)
+    return World(siti, bambang, nurhayati, chats, filed, decided, appeal_id, photo_id, 1, facilitator_id, case)
 
 
 def _facilitator(nik: str, now: datetime) -> dict[str, Any]:

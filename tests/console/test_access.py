@@ -18,6 +18,8 @@ PAGES = (
     "/console/appeals/1",
     "/console/tickets",
     "/console/tickets/1",
+    "/console/review-cases",
+    "/console/review-cases/1",
 )
 
 

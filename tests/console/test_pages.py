@@ -101,3 +101,44 @@ async def test_an_officer_vouches_for_somebody_whom_they_saw(console: Console, b
             await connection.execute(select(table(Person).c.level).where(table(Person).c.id == console.world.siti))
         ).scalar_one()
     assert (status, level) == ("submitted", "in_person")
+
+
+async def test_two_who_share_an_account_are_compared_and_told_apart(console: Console, browser: Browser) -> None:
+    page = await log_in(browser, console, "reviewer", narrow=True)
+    await page.get_by_role("link", name="Data ganda").click()
+    await page.get_by_text("Rekening sama").last.click()
+    await page.get_by_role("heading", name="PRL-7K2M-92").wait_for()
+    await page.get_by_role("heading", name="PRL-7K2M-93").wait_for()
+    assert await page.get_by_text("BRI ********1234").count() == 3
+    assert await page.get_by_text("sama", exact=True).count() == 3
+    assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    await shot(page, "review-case-narrow")
+    await page.get_by_role("button", name="Putuskan").click()
+    await page.get_by_role("button", name="Ya, putuskan").click()
+    await page.get_by_text("Tulis dulu kalimatnya.").wait_for()
+    await page.get_by_label("Alasan, dicatat bersama nama Anda").fill("Rekening koperasi.")
+    await page.get_by_role("button", name="Ya, putuskan").click()
+    await page.get_by_text("Orang yang berbeda").first.wait_for()
+    await page.get_by_text("Rekening koperasi.").wait_for()
+    async with console.database.read() as connection:
+        acts = (await connection.execute(select(table(AuditEvent).c.actor, table(AuditEvent).c.action))).all()
+    assert ("reviewer", "review_case.cleared") in set(map(tuple, acts))
+
+
+async def test_a_reviewer_sends_an_appeal_to_the_field_by_a_day(console: Console, browser: Browser) -> None:
+    page = await log_in(browser, console, "reviewer")
+    await page.goto(f"{console.url}/console/appeals/{console.world.appeal}")
+    await page.get_by_role("button", name="Cek lapangan BPS").click()
+    await page.get_by_text("BPS memeriksa di tempat, paling lambat 6 Desember 2026.").wait_for()
+    await shot(page, "field-check-wide")
+    await page.get_by_role("button", name="Ya, kirim ke BPS").click()
+    await page.get_by_role("button", name="Cek lapangan BPS").wait_for(state="detached")
+    await page.get_by_text("Batas tahap ini").wait_for()
+    await page.get_by_text("6 Desember 2026").first.wait_for()
+    async with console.database.read() as connection:
+        appeal = (await connection.execute(select(table(Appeal).c.status, table(Appeal).c.step_due_on))).one()
+        event = (
+            await connection.execute(select(table(Inbox).c.event).where(table(Inbox).c.channel == "notice"))
+        ).scalar_one()
+    assert (appeal.status, appeal.step_due_on.isoformat()) == ("field_check", "2026-12-06")
+    assert event["data"]["status"] == "field_check"
