@@ -33,6 +33,7 @@ class Option:
 class Reply:
     """The one message that a turn sends: parts separated by a blank line, the options of its last question.
 
+    `whom` names the person whom a facilitator's message concerns; it stands before the first word.
     `question` is the number that the buttons carry, so that a button of an older message is recognised. `sex` (`male`,
     `female` or empty) decides how the person is addressed.
     """
@@ -41,6 +42,7 @@ class Reply:
     options: tuple[Option, ...] = ()
     question: int = 0
     sex: str = ""
+    whom: Say | None = None
 
 
 @value

@@ -17,9 +17,9 @@ from bot.answers import CANCEL, carries_id_number, many_digits, read_answer
 from bot.dialogs import DIALOGS, ENDINGS, INTENTS, MENU, NOTICES, OUT_OF_SCOPE, SMALL_TALK
 from bot.effects import Command, Record, Reply, Say
 from bot.facts import Facts
-from bot.prompts import Ask, Call, Next, Retry, Wait, read_payload
-from bot.session import Frame, Session
-from bot.walk import OFFER_HUMAN_AFTER, Walk
+from bot.prompts import Ask, Call, Next, Retry, Take, Wait, read_payload
+from bot.session import IDLE, REPLAY, Case, Frame, Session
+from bot.walk import IDLE_AFTER, OFFER_HUMAN_AFTER, USE_KEPT, Walk
 
 STALE_AFTER = timedelta(hours=24)
 LEAST_CHANCE = 0.05
@@ -28,28 +28,49 @@ LEAST_CHANCE = 0.05
 
 @value
 class Turn:
-    """What one event led to. `forget_message`: the citizen's message carries an NIK and should vanish from the chat."""
+    """What one event led to. `forget_message`: the citizen's message carries an NIK and should vanish from the chat.
+    `then` is to be advanced next, with new facts: in a facilitator's chat another person is in hand, or it is what was held.
+    """
 
     session: Session
     replies: tuple[Reply, ...] = ()
     records: tuple[Record, ...] = ()
     commands: tuple[Command, ...] = ()
     forget_message: bool = False
+    then: ev.Event | None = None
 
 
 def advance(session: Session, event: ev.Event, facts: Facts, now: datetime) -> Turn:
     """Advance one conversation by one event. Deterministic in its arguments."""
     walk = Walk(session, facts, now)
-    if session.duty is not None and facts.facilitator is None:
+    if _still_allowed(walk, event):
+        _happen(walk, event)
+    replies = walk.replies()
+    return Turn(walk.session, replies, tuple(walk.records), tuple(walk.commands), walk.forget, walk.then)
+
+
+def _still_allowed(walk: Walk, event: ev.Event) -> bool:
+    """Whether the event is still to be advanced: words that were meant for a case that has just ended go nowhere."""
+    session = walk.session
+    if session.duty is None:
+        return True
+    if walk.facts.facilitator is None:
         walk.off_duty()
-    _happen(walk, event)
-    return Turn(walk.session, walk.replies(), tuple(walk.records), tuple(walk.commands), walk.forget)
+    elif session.case and session.person_id is not None and walk.facts.delegation is None:
+        walk.give_up(Say("accompany.over"))
+    else:
+        return True
+    return not session.case or isinstance(event, ev.JobFinished | ev.Notice | ev.Reachability)
 
 
 def _happen(walk: Walk, event: ev.Event) -> None:
     match event:
         case ev.JobFinished():
             _job_finished(walk, event)
+        case ev.Taken():
+            _taken(walk, event)
+        case ev.Notice() if _for_another(walk, event):
+            _news_of_another(walk, event)
         case ev.Notice():
             walk.open(Call(NOTICES[event.kind], {"notice": event.kind, **event.data}))
         case ev.Timeout():
@@ -59,11 +80,17 @@ def _happen(walk: Walk, event: ev.Event) -> None:
         case _:
             _citizen(walk, event)
             walk.session = evolve(walk.session, last_at=walk.now)
+            if walk.session.case:
+                walk.session = walk.session.with_timer(IDLE, walk.now + IDLE_AFTER)
+    _never_at_rest(walk, event)
+    _then_what_was_held(walk)
 
 
 def _citizen(walk: Walk, event: ev.Event) -> None:
     top = walk.session.top
     walk.forget = isinstance(event, ev.Text) and carries_id_number(event.text)
+    if walk.session.duty is not None and _held(walk, event):
+        return
     if isinstance(event, ev.Text) and event.command:
         _global_word(walk, event.command)
     elif isinstance(event, ev.Started):
@@ -97,6 +124,8 @@ def _global_word(walk: Walk, command: str) -> None:
         _help(walk)
     elif command == "repeat" and top is not None:
         walk.reenter()
+    elif command == "people" and walk.session.duty is not None:
+        walk.take_up(Take(desk={}))
     elif command == CANCEL and top is not None and top.dialog != MENU:
         _cancel(walk, top)
     elif command in DIALOGS and command != CANCEL:
@@ -175,12 +204,20 @@ def _answer(walk: Walk, event: ev.Event) -> None:
     if isinstance(entered, Wait):
         _while_waiting(walk, entered, event)
         return
+    if walk.session.case and isinstance(event, ev.Photos) and isinstance(entered, Ask):
+        if not entered.photos:
+            walk.keep(event)
+            walk.retry(entered, Retry(Say("accompany.photo_kept"), repeat=True))
+            return
+        event = _first_of(walk, entered, event)
     if not isinstance(entered, Ask):
         walk.reenter()
         return
     if entered.secret and isinstance(event, ev.Text) and many_digits(event.text):
         walk.forget = True
     value = read_answer(entered, event, walk.session.asked, walk.scene(top))
+    if value == USE_KEPT:
+        value = walk.kept_photo()
     if value is None and isinstance(event, ev.Text) and _interrupt(walk, event):
         return
     if value is None and isinstance(event, ev.Text) and top.dialog == MENU:
@@ -232,12 +269,97 @@ def _while_waiting(walk: Walk, wait: Wait, event: ev.Event) -> None:
     walk.says.append(wait.busy)
 
 
+def _first_of(walk: Walk, ask: Ask, event: ev.Photos) -> ev.Photos:
+    """Photos sent together on a bad line come as one: what this question does not take is for the next."""
+    if not ask.one or len(event.photos) == 1:
+        return event
+    walk.hold(evolve(event, photos=event.photos[1:]), first=True)
+    return evolve(event, photos=event.photos[:1])
+
+
+# --- many cases in a facilitator's chat ------------------------------------------------------------------------------
+
+
+def _taken(walk: Walk, event: ev.Taken) -> None:
+    """Somebody is in hand: go on where their case was left, or start what was asked for. What was kept for them is told."""
+    kept = walk.session.kept
+    walk.session = evolve(walk.session, kept=tuple(one for one in kept if one["kind"] != "Notice"))
+    if event.opens:
+        walk.open(Call(event.opens, event.answers))
+    else:
+        walk.reenter()
+    for one in kept:
+        if one["kind"] == "Notice":
+            walk.open(Call(NOTICES[one["which"]], {"notice": one["which"], **one["data"]}))
+
+
+def _held(walk: Walk, event: ev.Event) -> bool:
+    """Whether a facilitator's message waits for its turn: work is under way, or others wait before it.
+
+    When the signal returns they come in a burst, each an answer to a question that was not asked yet. A global word acts at
+    once where nothing waits before it, or when it is sent twice: whoever waits may turn to somebody else.
+    """
+    walk.session = evolve(walk.session, replaying=False)
+    if walk.replayed or not isinstance(event, ev.Text | ev.Photos):
+        return False
+    top, held = walk.session.top, walk.session.held
+    command = event.command if isinstance(event, ev.Text) else ""
+    if not held and (command or top is None or not top.token):
+        return False
+    if held and command and held[-1].get("command") == command:
+        return False
+    walk.hold(event)
+    return True
+
+
+def _then_what_was_held(walk: Walk) -> None:
+    """As soon as a question is open again, the next of what was held answers it."""
+    session, top = walk.session, walk.session.top
+    if session.held and walk.then is None and session.duty is not None and (top is None or not top.token):
+        walk.session = session.with_timer(REPLAY, walk.now)
+
+
+def _for_another(walk: Walk, event: ev.Notice) -> bool:
+    """Whether news concern somebody else than whom this facilitator has in hand."""
+    session = walk.session
+    return session.duty is not None and event.person_id is not None and event.person_id != session.person_id
+
+
+def _news_of_another(walk: Walk, event: ev.Notice) -> None:
+    """An officer's words wait with the case of their person. A decision or an appeal's step is on the working list anyway."""
+    session = walk.session
+    if event.kind == "officer":
+        key = next((key for key, case in session.away.items() if case.person_id == event.person_id), "")
+        if not key and event.person_id != session.own_person_id:
+            key = str(session.cases + 1)
+            session = evolve(session, cases=session.cases + 1)
+        case = (
+            session.away.get(key, Case(person_id=event.person_id, proven_at=walk.now))
+            if key
+            else session.away.get("", Case())
+        )
+        case = evolve(case, kept=(*case.kept, ev.to_json(event)))
+        session = evolve(session, away={**session.away, key: case})
+    if not session.case and not session.stack and not session.news:
+        walk.says.append(Say("people.news"))
+        session = evolve(session, news=True)
+    walk.session = session
+
+
+def _never_at_rest(walk: Walk, event: ev.Event) -> None:
+    """Whoever is in hand stays so until the facilitator says otherwise: when nothing is open, what comes next is asked."""
+    session = walk.session
+    if session.case and not session.stack and walk.then is None and (walk.says or isinstance(event, ev.Taken)):
+        walk.open(Call("accompany", {"after": True}))
+
+
 # --- outcomes, timers ------------------------------------------------------------------------------------------------
 
 
 def _job_finished(walk: Walk, event: ev.JobFinished) -> None:
     ending = ENDINGS.get((event.command, event.outcome))
     if ending is not None:
+        walk.back_to_own()
         walk.restart_with(Call(ending, event.data))
         return
     stack = walk.session.stack
@@ -246,6 +368,7 @@ def _job_finished(walk: Walk, event: ev.JobFinished) -> None:
         if event.token and (frame.token == event.token or event.token in frame.sent):
             break
     else:
+        _arrives_late(walk, event)
         return
     if index < len(stack) - 1:
         if any(kept["token"] == event.token for kept in frame.arrived):
@@ -256,8 +379,30 @@ def _job_finished(walk: Walk, event: ev.JobFinished) -> None:
     walk.deliver(frame, event)
 
 
+def _arrives_late(walk: Walk, event: ev.JobFinished) -> None:
+    """An outcome for somebody who is not in hand waits with their case; nothing is said of it here."""
+    for key, case in walk.session.away.items():
+        for index, frame in enumerate(case.stack):
+            if not event.token or (frame.token != event.token and event.token not in frame.sent):
+                continue
+            if all(kept["token"] != event.token for kept in frame.arrived):
+                kept = evolve(frame, arrived=(*frame.arrived, ev.to_json(event)))
+                changed = evolve(case, stack=(*case.stack[:index], kept, *case.stack[index + 1 :]))
+                walk.session = evolve(walk.session, away={**walk.session.away, key: changed})
+            return
+
+
 def _timeout(walk: Walk, name: str) -> None:
     walk.session = walk.session.with_timer(name, None)
+    if name == REPLAY:
+        if walk.session.held:
+            walk.replay()
+        return
+    if name == IDLE:
+        if walk.session.case:
+            walk.put_away()
+            walk.says.append(Say("accompany.idle"))
+        return
     top = walk.session.top
     if name == "slow" and top is not None and top.token:
         entered = walk.enter(top)

@@ -120,12 +120,27 @@ class Reachability:
     reachable: bool
 
 
-Event = Started | Text | Choice | Photos | Location | Unsupported | JobFinished | Notice | Timeout | Reachability
+@value
+class Taken:
+    """Another case is in hand in a facilitator's chat; from here on the facts are those of its person. Never stored.
+
+    `opens` names the dialog to start there, with `answers`; without it the case goes on where it was left. `person_id` as
+    in JobFinished: whom an outcome that came meanwhile has proven.
+    """
+
+    opens: str = ""
+    answers: Mapping[str, Any] = field(default_factory=dict)
+    person_id: int | None = None
+
+
+Event = (
+    Started | Text | Choice | Photos | Location | Unsupported | JobFinished | Notice | Timeout | Reachability | Taken
+)
 
 _KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
-        Started, Text, Choice, Photos, Location, Unsupported, JobFinished, Notice, Timeout, Reachability,
+        Started, Text, Choice, Photos, Location, Unsupported, JobFinished, Notice, Timeout, Reachability, Taken,
     )
 }  # fmt: skip
 

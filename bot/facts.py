@@ -128,10 +128,19 @@ class FacilitatorFacts:
 
 
 @value
+class DelegationFacts:
+    """What the person in hand lets this facilitator do for them (names of `backend.domain.levels.Act`), holding now."""
+
+    acts: frozenset[str]
+    until: datetime
+
+
+@value
 class Facts:
     """`code` is a fresh public code for the case that this turn may open (`backend.domain.numbers`), unused so far.
 
     `facilitator` is set only while the duty that the session knows of holds, in this chat; it is asked on every turn.
+    `delegation` is that of the person in hand, if it holds.
     `person` is the person whom this chat has proven to be, or whom the event's job has just proven: never somebody that
     was only typed. `phone` is the chat's own number where the channel knows it. `today` is the date at the chat's zone.
     """
@@ -147,6 +156,7 @@ class Facts:
     quota: QuotaFacts | None = None
     payment: PaymentFacts | None = None
     facilitator: FacilitatorFacts | None = None
+    delegation: DelegationFacts | None = None
     regions: Mapping[str, str] = field(default_factory=dict)
     office_open: bool = True
     queue: int = 0

@@ -15,13 +15,15 @@ from backend.domain.values import evolve, value
 from bot.effects import Command, Option, Record, Say
 from bot.events import JobFinished, Photos
 from bot.facts import Facts
+from bot.session import Case
 
 
 @value
 class Scene:
     """All that a step may look at: its dialog's answers so far, the facts of the batch, the time of the turn.
 
-    `interrupted`: another journey waits below this one.
+    `interrupted`: another journey waits below this one. `accompanied`: a facilitator does this for the person; `away` are
+    then the cases that they have left open, by key, each with what its messages begin with and whose it is.
     """
 
     answers: Mapping[str, Any]
@@ -30,6 +32,8 @@ class Scene:
     person_id: int | None = None
     proven_at: datetime | None = None
     interrupted: bool = False
+    accompanied: bool = False
+    away: Mapping[str, Case] = field(default_factory=dict)
 
     def get(self, name: str, default: Any = None) -> Any:
         return self.answers.get(name, default)
@@ -53,6 +57,7 @@ class Ask:
     `free`: any words are an answer, so they are not searched for another wish. `numeric`: words with many digits are
     a failed answer rather than a new wish. `secret`: the answer carries an NIK; the channel deletes it where it can.
     `own`: intents that mean this very question when they turn up here; such words go to `parse` instead of elsewhere.
+    `one`: of several photos only the first is an answer.
     `many`: several options may be named in one answer ("1, 3"); the value is then the list of their ids, also for one.
     `help` is said before the question when the person asks for help here.
     """
@@ -65,6 +70,7 @@ class Ask:
     numeric: bool = False
     secret: bool = False
     many: bool = False
+    one: bool = False
     own: frozenset[str] = frozenset()
     help: Say | None = None
 
@@ -87,12 +93,25 @@ class Call:
 
 
 @value
+class Take:
+    """Which case a facilitator takes in hand: one that was left (`key`), a person's, or with neither somebody new's.
+
+    `desk` is their own: the list of people, with these answers.
+    """
+
+    key: str = ""
+    person_id: int | None = None
+    whom: Mapping[str, str] = field(default_factory=dict)
+    desk: Mapping[str, Any] | None = None
+
+
+@value
 class Next:
     """What follows. `to` None: stay and ask again; `finished`: this dialog ends with `result`.
 
     `open` names a dialog to start, in place of this one when `finished`, else on top of it. `drop`: the dialog below is
     given up too. `bind`: the person of the facts is from now on whom this chat has proven to be; `forget`: no longer.
-    `duty`: the facilitator whom this chat is bound to from now on.
+    `duty`: the facilitator whom this chat is bound to from now on. `take`: another case is taken in hand (a `Take`).
     """
 
     to: str | None = None
@@ -107,6 +126,7 @@ class Next:
     forget: bool = False
     silent: bool = False
     duty: int | None = None
+    take: Take | None = None
 
     def saying(self, *says: Say) -> Next:
         return evolve(self, says=(*self.says, *says))

@@ -15,6 +15,10 @@ from backend.domain.values import evolve, value
 from bot.effects import Option, Say
 
 VERSION = 1
+IDLE = "idle"
+"""The timer that puts the case in hand away."""
+REPLAY = "replay"
+"""The timer, due at once, that takes up what was held."""
 
 
 @value
@@ -48,10 +52,30 @@ class Asked:
 
 
 @value
+class Case:
+    """What a facilitator's session knows of one person while another is in hand: the session's own fields of those names.
+
+    `left_at`: when it was put away.
+    """
+
+    stack: tuple[Frame, ...] = ()
+    person_id: int | None = None
+    proven_at: datetime | None = None
+    whom: Mapping[str, str] = field(default_factory=dict)
+    kept: tuple[Mapping[str, Any], ...] = ()
+    left_at: datetime | None = None
+
+
+@value
 class Session:
     """`person_id` is whom this chat has proven to be, `proven_at` when; `misses` counts answers not understood in a row.
 
-    `duty` is the facilitator whom this chat is bound to; whether they still are one, only the facts of a turn say.
+    `duty` is the facilitator whom this chat is bound to; whether they still are one, only the facts of a turn say. In their
+    chat many cases lie: the one in hand is the session itself, `case` its key ("" is the facilitator's own), `whom` what
+    its messages begin with, `kept` events that came before their time (photos before their question, an officer's words).
+    The others are `away`. `held` are words and photos that came while work was under way, to be advanced in their order
+    (`replaying`: one of them just now); they are the chat's and no case's. `cases` counts the keys; `news`: they
+    were told of news once.
     """
 
     stack: tuple[Frame, ...] = ()
@@ -64,6 +88,31 @@ class Session:
     last_at: datetime | None = None
     timers: Mapping[str, datetime] = field(default_factory=dict)
     duty: int | None = None
+    case: str = ""
+    whom: Mapping[str, str] = field(default_factory=dict)
+    kept: tuple[Mapping[str, Any], ...] = ()
+    away: Mapping[str, Case] = field(default_factory=dict)
+    cases: int = 0
+    news: bool = False
+    held: tuple[Mapping[str, Any], ...] = ()
+    replaying: bool = False
+
+    @property
+    def own_person_id(self) -> int | None:
+        """Whom the holder of this chat has proven to be, whoever is in hand."""
+        return self.person_id if not self.case else self.away[""].person_id
+
+    def switched(self, key: str, to: Case, now: datetime) -> Session:
+        """Another case in hand. Of the one before nothing is left but under its own key, and that only if it is open."""
+        before = Case(self.stack, self.person_id, self.proven_at, self.whom, self.kept, now)
+        away = {other: case for other, case in self.away.items() if other != key}
+        if not self.case or before.stack or before.kept:
+            away[self.case] = before
+        timers = {name: due for name, due in self.timers.items() if name not in {"slow", IDLE, REPLAY}}
+        return evolve(
+            self, stack=to.stack, asked=None, misses=0, person_id=to.person_id, proven_at=to.proven_at, whom=to.whom,
+            kept=to.kept, case=key, away=away, timers=timers,
+        )  # fmt: skip
 
     @property
     def top(self) -> Frame | None:
@@ -89,18 +138,7 @@ def to_json(session: Session) -> dict[str, Any]:
     asked = session.asked
     return {
         "v": VERSION,
-        "stack": [
-            {
-                "dialog": f.dialog,
-                "step": f.step,
-                "answers": dict(f.answers),
-                "called": f.called,
-                "token": f.token,
-                "arrived": list(f.arrived),
-                "sent": dict(f.sent),
-            }
-            for f in session.stack
-        ],
+        "stack": _stack_to_json(session.stack),
         "asked": asked
         and {"number": asked.number, "place": asked.place, "options": [_option_to_json(o) for o in asked.options]},
         "questions": session.questions,
@@ -111,6 +149,7 @@ def to_json(session: Session) -> dict[str, Any]:
         "last_at": session.last_at and session.last_at.isoformat(),
         "timers": {name: due.isoformat() for name, due in session.timers.items()},
         "duty": session.duty,
+        "desk": None if session.duty is None else _desk_to_json(session),
     }
 
 
@@ -121,11 +160,9 @@ def from_json(data: Mapping[str, Any] | None) -> Session:
     if data["v"] != VERSION:
         raise ValueError(f"session version {data['v']} is not known")
     asked = data["asked"]
+    desk = data.get("desk") or _NO_DESK
     return Session(
-        stack=tuple(
-            Frame(f["dialog"], f["step"], f["answers"], f["called"], f["token"], tuple(f["arrived"]), f["sent"])
-            for f in data["stack"]
-        ),
+        stack=_stack_from_json(data["stack"]),
         asked=asked and Asked(asked["number"], asked["place"], tuple(_option_from_json(o) for o in asked["options"])),
         questions=data["questions"],
         commands=data["commands"],
@@ -136,6 +173,83 @@ def from_json(data: Mapping[str, Any] | None) -> Session:
         timers={name: datetime.fromisoformat(due) for name, due in data["timers"].items()},
         # Sessions of before there were facilitators do not say.
         duty=data.get("duty"),
+        case=desk["case"],
+        whom=desk["whom"],
+        kept=tuple(desk["kept"]),
+        away={key: _case_from_json(case) for key, case in desk["away"].items()},
+        cases=desk["cases"],
+        news=desk["news"],
+        held=tuple(desk["held"]),
+        replaying=desk["replaying"],
+    )
+
+
+_NO_DESK: Mapping[str, Any] = {
+    "case": "",
+    "whom": {},
+    "kept": [],
+    "away": {},
+    "cases": 0,
+    "news": False,
+    "held": [],
+    "replaying": False,
+}
+
+
+def _desk_to_json(session: Session) -> dict[str, Any]:
+    return {
+        "case": session.case,
+        "whom": dict(session.whom),
+        "kept": list(session.kept),
+        "away": {key: _case_to_json(case) for key, case in session.away.items()},
+        "cases": session.cases,
+        "news": session.news,
+        "held": list(session.held),
+        "replaying": session.replaying,
+    }
+
+
+def _case_to_json(case: Case) -> dict[str, Any]:
+    return {
+        "stack": _stack_to_json(case.stack),
+        "person_id": case.person_id,
+        "proven_at": case.proven_at and case.proven_at.isoformat(),
+        "whom": dict(case.whom),
+        "kept": list(case.kept),
+        "left_at": case.left_at and case.left_at.isoformat(),
+    }
+
+
+def _case_from_json(data: Mapping[str, Any]) -> Case:
+    return Case(
+        _stack_from_json(data["stack"]),
+        data["person_id"],
+        _time(data["proven_at"]),
+        data["whom"],
+        tuple(data["kept"]),
+        _time(data["left_at"]),
+    )
+
+
+def _stack_to_json(stack: tuple[Frame, ...]) -> list[dict[str, Any]]:
+    return [
+        {
+            "dialog": f.dialog,
+            "step": f.step,
+            "answers": dict(f.answers),
+            "called": f.called,
+            "token": f.token,
+            "arrived": list(f.arrived),
+            "sent": dict(f.sent),
+        }
+        for f in stack
+    ]
+
+
+def _stack_from_json(data: list[Mapping[str, Any]]) -> tuple[Frame, ...]:
+    return tuple(
+        Frame(f["dialog"], f["step"], f["answers"], f["called"], f["token"], tuple(f["arrived"]), f["sent"])
+        for f in data
     )
 
 

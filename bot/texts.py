@@ -40,6 +40,7 @@ COMMANDS = (
     "privacy",
     "stop_messages",
     "duty",
+    "people",
 )
 
 
@@ -100,7 +101,8 @@ class Catalogue:
         shown = tuple(self._shown(choice, reply, language) for choice in reply.options)
         if shown:
             parts[-1] += "\n" + "\n".join(f"{number}. {choice.words}" for number, choice in enumerate(shown, 1))
-        return Rendered("\n\n".join(part for part in parts if part), shown)
+        whom = f"{self.text(reply.whom, language, reply.sex)} " if reply.whom is not None else ""
+        return Rendered(whom + "\n\n".join(part for part in parts if part), shown)
 
     def text(self, say: Say, language: str = "id", sex: str = "") -> str:
         """One text with its parameters. `sex` ("male", "female", "") decides `{you}` and `{call}`. Raises MissingTextError."""

@@ -61,6 +61,9 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     "menu.unexpected_{}": (*_UNSUPPORTED, "photo", "location"),
     "options.component_{}": (*map(str, Component), "none"),
     "options.wish_{}": tuple(INTENTS),
+    "people.row_{}": (
+        "result", "answer", "appeal", "registration", "identity", "decision", "nothing",
+    ),
     "privacy.level_{}": tuple(map(str, Level)),
     "privacy.option_{}": ("show", "correct", "withdraw", "erase", "stop_messages", "resume_messages", "handover", *_PURPOSES),
     "privacy.purpose_{}": _PURPOSES,

@@ -16,6 +16,10 @@ from backend.domain.levels import NEEDED, Act, Level, reaches
 
 # Long enough for two photos over a weak signal, too short to hand a proof on.
 FRESH = timedelta(minutes=15)
+DELEGATION_TEXT = "2026-1"
+"""The version of the words that are read to a citizen before a facilitator may act for them."""
+DELEGATED_FOR = timedelta(days=180)
+"""As those words say; never longer than the facilitator is one."""
 
 Refusal = Literal[
     "owner_only",

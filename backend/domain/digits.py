@@ -68,6 +68,16 @@ def find_number(text: str, labels: tuple[str, ...], wanted: int) -> Found:
     return Found("".join(c for c in rest if "0" <= c <= "9"), any(c.isalpha() for c in rest), whole)
 
 
+def two_numbers(text: str, labels: tuple[str, ...], wanted: int) -> tuple[str, str] | None:
+    """The two numbers of `wanted` digits that a message holds, in their order, also with nothing but a space in between."""
+    found = find_number(text, labels, wanted)
+    if len(found.whole) == 2:
+        return found.whole[0], found.whole[1]
+    if not found.letters and len(found.digits) == 2 * wanted:
+        return found.digits[:wanted], found.digits[wanted:]
+    return None
+
+
 def shape_problem(found: Found, text: str, length: int) -> NumberProblem | None:
     """Why what was found cannot be a number of exactly `length` digits, whatever they mean."""
     if found.letters:

@@ -50,6 +50,13 @@ def call_name(name: str, sex: Sex | None) -> str:
     return f"{'Bu' if sex == 'female' else 'Pak'} {called}"
 
 
+def initial_name(name: str, sex: str) -> str:
+    """How a facilitator's messages name somebody: "Siti Aminah" -> "Bu S."."""
+    called = call_name(name, "female" if sex == "female" else "male")
+    title, _, word = called.partition(" ")
+    return f"{title} {word[0]}." if word else title
+
+
 def _title(word: str) -> str:
     return _LETTERS.sub(lambda match: match[0][0].upper() + match[0][1:].lower(), word)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from backend.models.base import Base, Utc, table
 from backend.models.cases import Appeal, AppealEvent, Decision, DisputedDatum, Registration, SelectionRun, Ticket
 from backend.models.chats import Content, Conversation, DeadLetter, Inbox, Job, Outbox, Pace
-from backend.models.facilitators import CodeTry, Facilitator, FacilitatorRegion
+from backend.models.facilitators import CodeTry, Delegation, Explanation, Facilitator, FacilitatorRegion
 from backend.models.offices import ApiKey, AuditEvent, Region, User
 from backend.models.people import Consent, FaceCheck, Person, Photo, PkhRecord
 from backend.models.policy import RuleSetVersion
@@ -27,7 +27,9 @@ __all__ = [
     "Conversation",
     "DeadLetter",
     "Decision",
+    "Delegation",
     "DisputedDatum",
+    "Explanation",
     "FaceCheck",
     "Facilitator",
     "FacilitatorRegion",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ForeignKey, Integer, String, text
+from sqlalchemy import JSON, Boolean, ForeignKey, Index, Integer, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.crypto import Sealed
@@ -53,4 +54,36 @@ class CodeTry(Base):
     __tablename__ = "code_tries"
     id: Mapped[int] = id_()
     conversation_id: Mapped[int] = ref("conversations.id", index=True)
+    at: Mapped[datetime]
+
+
+class Delegation(Base):
+    """A citizen lets a facilitator act for them: spoken assent to words of this `version`, and their own face.
+
+    `acts`: names of `backend.domain.levels.Act`. The newest of a pair counts.
+    """
+
+    __tablename__ = "delegations"
+    __table_args__ = (Index("ix_delegations_pair", "facilitator_id", "person_id", "id"),)
+    id: Mapped[int] = id_()
+    facilitator_id: Mapped[int] = ref("facilitators.id")
+    person_id: Mapped[int] = ref("people.id", index=True)
+    conversation_id: Mapped[int] = ref("conversations.id")
+    acts: Mapped[Any] = mapped_column(JSON)
+    version: Mapped[str] = mapped_column(String(20))
+    assented_at: Mapped[datetime]
+    since: Mapped[datetime]
+    until: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+
+
+class Explanation(Base):
+    """The receipt that a decision was read to its owner by a facilitator, and whether they understood it."""
+
+    __tablename__ = "explanations"
+    id: Mapped[int] = id_()
+    decision_id: Mapped[int] = ref("decisions.id", index=True)
+    person_id: Mapped[int] = ref("people.id", index=True)
+    facilitator_id: Mapped[int] = ref("facilitators.id")
+    understood: Mapped[bool] = mapped_column(Boolean)
     at: Mapped[datetime]

@@ -34,7 +34,10 @@ class Person(Base):
 
 
 class Consent(Base):
-    """One answer to one question of consent; the newest per purpose counts."""
+    """One answer to one question of consent; the newest per purpose counts.
+
+    `case_key`: of which case, in a facilitator's chat where many people answer.
+    """
 
     __tablename__ = "consents"
     id: Mapped[int] = id_()
@@ -44,6 +47,7 @@ class Consent(Base):
     granted: Mapped[bool]
     version: Mapped[str] = mapped_column(String(20))
     channel: Mapped[str] = mapped_column(String(20))
+    case_key: Mapped[str] = mapped_column(String(12), default="", server_default=text("''"))
     at: Mapped[datetime]
 
 

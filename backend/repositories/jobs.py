@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import and_, case, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.domain.values import value
+from backend.domain.values import evolve, value
 from backend.models import Conversation, Job, table
 from backend.repositories.sets import InsertSet, among
 
@@ -37,7 +37,8 @@ class JobDraft:
 
 @value
 class JobRow:
-    """A job that this worker has claimed. `channel` and `person_id` are its conversation's; `losses` is how many workers
+    """A job that this worker has claimed. `channel` and `person_id` are its conversation's, but in a facilitator's chat, where
+    `about` names the case that asked, its person's; `losses` is how many workers
     died or hung over it."""
 
     id: int
@@ -51,6 +52,11 @@ class JobRow:
     person_id: int | None
     trace: str = ""
     losses: int = 0
+
+    @property
+    def case_key(self) -> str:
+        about: Mapping[str, Any] = self.data.get("about") or {}
+        return str(about.get("case", ""))
 
 
 async def add(connection: AsyncConnection, drafts: Sequence[JobDraft], now: datetime) -> list[int]:
@@ -100,7 +106,8 @@ def _judge(row: Any, kinds: Collection[str], now: datetime) -> Claim:
         return Claim(row.id, due_in=(free_at - now).total_seconds())
     if row.kind not in kinds:
         return Claim(row.id, elsewhere=True)
-    return Claim(row.id, job=JobRow(*row[:11]))
+    job = JobRow(*row[:11])
+    return Claim(row.id, job=evolve(job, person_id=job.data["about"]["person_id"]) if "about" in job.data else job)
 
 
 async def hold(connection: AsyncConnection, ids: Sequence[int], now: datetime) -> None:

@@ -177,20 +177,21 @@ class ConsentRow:
     at: datetime
 
 
-_OF_CONSENT = ("conversation_id", "person_id", "purpose", "granted", "version", "channel", "at")
+_OF_CONSENT = ("conversation_id", "person_id", "purpose", "granted", "version", "channel", "case_key", "at")
 _CONSENTS = InsertSet(CONSENTS, each=_OF_CONSENT)
 
 
 async def add_consents(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Rows with conversation_id, person_id, purpose, granted, version, channel, at."""
-    await _CONSENTS(connection, [[row[name] for name in _OF_CONSENT] for row in rows])
+    """Rows with conversation_id, person_id, purpose, granted, version, channel, at, and in a facilitator's chat case_key."""
+    await _CONSENTS(connection, [[row.get(name, "") for name in _OF_CONSENT] for row in rows])
 
 
-async def adopt_consents(connection: AsyncConnection, conversation_id: int, person_id: int) -> None:
-    """The last answers given in this chat before it was known by whom were given by this person. Earlier ones may be
-    somebody else's who sat at the same phone: they stay nobody's."""
+async def adopt_consents(connection: AsyncConnection, conversation_id: int, person_id: int, case_key: str = "") -> None:
+    """The last answers given in this chat, in this case, before it was known by whom were given by this person. Earlier
+    ones may be somebody else's who sat at the same phone: they stay nobody's."""
     c = CONSENTS.c
-    last = select(func.max(c.id)).where(c.conversation_id == conversation_id, c.person_id.is_(None)).group_by(c.purpose)
+    nobodys = (c.conversation_id == conversation_id, c.case_key == case_key, c.person_id.is_(None))
+    last = select(func.max(c.id)).where(*nobodys).group_by(c.purpose)
     await connection.execute(update(CONSENTS).where(c.id.in_(last)).values(person_id=person_id))
 
 

@@ -19,6 +19,7 @@ from backend.repositories import (
     appeals,
     benefits,
     decisions,
+    delegations,
     facilitators,
     people,
     regions,
@@ -30,6 +31,7 @@ from bot.facts import (
     AppealFacts,
     AppealStep,
     DecisionFacts,
+    DelegationFacts,
     FacilitatorFacts,
     Facts,
     PaymentFacts,
@@ -48,13 +50,14 @@ _ZONES = (places.WIB, places.WITA, places.WIT)
 @value
 class Subject:
     """Whose facts are needed. `person_id`: whom the chat has proven to be, or whom the event's job has proven.
-    `facilitator_id`: whom the chat was bound to as a facilitator."""
+    `facilitator_id`: whom the chat was bound to as a facilitator; `in_hand`: whom they act for."""
 
     conversation_id: int
     channel: str
     phone: str | None
     person_id: int | None
     facilitator_id: int | None = None
+    in_hand: int | None = None
 
 
 @dataclass(slots=True)
@@ -91,8 +94,13 @@ class FactsLoader:
         cases = await _cases(connection, ids) if ids else _Cases()
         duties = await _duties(connection, subjects, now)
         clocks = {zone: (now.astimezone(zone).date(), office_open(now, zone)) for zone in _ZONES}
+        given = await _delegations(connection, subjects, now)
         return [
-            replace(self._facts(subject, cases, clocks), facilitator=duties.get(subject.conversation_id))
+            replace(
+                self._facts(subject, cases, clocks),
+                facilitator=duties.get(subject.conversation_id),
+                delegation=given.get((subject.facilitator_id or 0, subject.in_hand or 0)),
+            )
             for subject in subjects
         ]
 
@@ -175,6 +183,19 @@ async def _duties(
         chat: FacilitatorFacts(row.id, row.name, row.role, row.regions, row.expires_at)
         for chat, row in found.items()
         if row.conversation_id == chat and on_duty(row.expires_at, row.ended_at, now)
+    }
+
+
+async def _delegations(
+    connection: AsyncConnection, subjects: Sequence[Subject], now: datetime
+) -> dict[delegations.Pair, DelegationFacts]:
+    """The delegations that hold now, of those whom a facilitator has in hand."""
+    pairs = [(s.facilitator_id, s.in_hand) for s in subjects if s.facilitator_id is not None and s.in_hand is not None]
+    rows = await delegations.newest(connection, pairs) if pairs else {}
+    return {
+        pair: DelegationFacts(frozenset(row.acts), row.until)
+        for pair, row in rows.items()
+        if row.withdrawn_at is None and row.since <= now < row.until
     }
 
 

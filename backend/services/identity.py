@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.db import Database
+from backend.domain.facilitators import works_in
 from backend.domain.levels import Level, higher
 from backend.gateways import ikd
 from backend.gateways.ikd import FaceMatch, IkdError
@@ -31,9 +32,14 @@ _OUTCOMES_OF_THEIR_OWN = frozenset({"not_turned", "same_photo", "other_person"})
 
 
 async def look_up(work: Work, job: JobRow, now: datetime) -> Finished:
-    """`ikd.look_up` {nik, kk, consent_at} -> found {name, sex, birth_date, region_code, ikd} | not_together |
-    inactive_nik. Everything that is not a living pair of NIK and KK is `not_together`."""
+    """`ikd.look_up` {nik, kk, consent_at, regions?} -> found {name, sex, birth_date, region_code, ikd} | not_together |
+    inactive_nik. Everything that is not a living pair of NIK and KK is `not_together`.
+
+    With `regions` a facilitator asks: whatever they may not open is `not_together` too, so that nothing is learnt of it.
+    """
     data = job.data
+    regions: Sequence[str] | None = data.get("regions")
+    inactive = "inactive_nik" if regions is None else "not_together"
     try:
         record = await work.ikd.look_up(
             data["nik"], data["kk"], datetime.fromisoformat(data["consent_at"]), transaction_id(job)
@@ -41,13 +47,15 @@ async def look_up(work: Work, job: JobRow, now: datetime) -> Finished:
     except ikd.NikUnknown:
         return Finished("not_together")
     except ikd.NikInactive:
-        return Finished("inactive_nik")
+        return Finished(inactive)
     except IkdError as error:
         raise later(error) from error
     if not record.belongs or record.sex is None or record.birth_date is None:
         return Finished("not_together")
     if not record.nik_active:
-        return Finished("inactive_nik")
+        return Finished(inactive)
+    if regions is not None and not works_in(record.region_code, regions):
+        return Finished("not_together")
     found = {
         "name": record.name,
         "sex": record.sex,
@@ -131,7 +139,9 @@ async def _claim(work: Work, job: JobRow, now: datetime) -> _Claim | Finished:
         before = await photos.check_of(connection, transaction_id(job))
         failures = await photos.failures_since(connection, now - FAILURES_COUNT_FOR, nik_hash, job.conversation_id)
     keys = (mine[data["front"]].object_key, mine[data["turned"]].object_key)
-    return _Claim(nik, nik_hash, person_id, identity, keys, max(failures), before)
+    # In a facilitator's chat many people's faces are seen: only each one's own failures say something.
+    counted = failures[0] if job.case_key else max(failures)
+    return _Claim(nik, nik_hash, person_id, identity, keys, counted, before)
 
 
 async def _ask_ikd(work: Work, job: JobRow, claim: _Claim, front: bytes) -> FaceMatch | Finished:
@@ -184,7 +194,7 @@ async def _proven(
         else:
             await people.set_level(connection, person.id, level, now)
         if job.conversation_id is not None:
-            await people.adopt_consents(connection, job.conversation_id, person.id)
+            await people.adopt_consents(connection, job.conversation_id, person.id, job.case_key)
         await photos.set_person(connection, [job.data["front"], job.data["turned"]], person.id)
         await photos.add_check(connection, _check(job, claim, person.id, "match", answer, now))
         queued = await _submit_complete(work, connection, person.id, job.conversation_id, now)

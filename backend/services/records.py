@@ -30,7 +30,8 @@ CHAT = "chat"
 
 @dataclass(frozen=True, slots=True)
 class RecordItem:
-    """One record of a turn. `person_id` is whom the chat had proven to be at the end of that turn."""
+    """One record of a turn. `person_id` is whom the chat had proven to be at the end of that turn; in a facilitator's chat
+    the person in hand, whose case is `case`, and `duty` the facilitator."""
 
     conversation_id: int
     channel: str
@@ -38,6 +39,8 @@ class RecordItem:
     data: Mapping[str, Any]
     now: datetime
     trace: str = ""
+    duty: int | None = None
+    case: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,7 @@ def _consent(item: RecordItem, granted: bool, version: str) -> dict[str, Any]:
         "granted": granted,
         "version": version,
         "channel": item.channel,
+        "case_key": item.case,
         "at": item.now,
     }
 

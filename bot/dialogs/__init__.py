@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.dialogs.accompany import ACCOMPANY
 from bot.dialogs.appeal import APPEAL
 from bot.dialogs.appeal_news import APPEAL_NEWS
 from bot.dialogs.duty import DUTY
@@ -10,6 +11,7 @@ from bot.dialogs.flow import CANCEL, CLARIFY, RESUME
 from bot.dialogs.identify import IDENTIFY
 from bot.dialogs.info import INFO
 from bot.dialogs.menu import MENU as MENU_DIALOG
+from bot.dialogs.people import PEOPLE
 from bot.dialogs.privacy import ERASED, PRIVACY, STOP_MESSAGES
 from bot.dialogs.registration import REGISTRATION
 from bot.dialogs.result import RESULT
@@ -40,6 +42,8 @@ DIALOGS: dict[str, Dialog] = {
         ERASED,
         STOP_MESSAGES,
         DUTY,
+        PEOPLE,
+        ACCOMPANY,
         *TICKETS,
         *INFO,
     )
@@ -69,6 +73,14 @@ INTENTS: dict[str, Call] = {
 
 # Outcomes after which nothing of the chat may stay, and the dialog that says so.
 ENDINGS: dict[tuple[str, str], str] = {("person.erase", "erased"): "erased"}
+
+# What a facilitator may open for somebody before that person's face and consent, and after; the rest is theirs alone.
+BEFORE_PROOF: frozenset[str] = frozenset(
+    {"accompany", "clarify", "cancel", "resume", "officer", "handover", "complaint", *(dialog.name for dialog in INFO)}
+)
+ACCOMPANIED: frozenset[str] = BEFORE_PROOF | {
+    "registration", "status", "reason", "result", "appeal", "appeal_news", "correct_data", "report",
+}  # fmt: skip
 
 # News about the person's case, and the dialog that tells it.
 NOTICES: dict[str, str] = {

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from backend.domain.consents import TEXT_VERSIONS, Purpose
-from backend.domain.digits import find_number
+from backend.domain.digits import find_number, two_numbers
 from backend.domain.kk import Kk, parse_kk
 from backend.domain.names import mask_name
 from backend.domain.nik import LENGTH, Nik, parse_nik
@@ -38,6 +38,8 @@ from bot.prompts import (
 
 PROVEN_FOR = timedelta(days=30)
 MOST_WRONG_PAIRS = 4
+# Journeys that are kept, as a registration, while somebody cannot prove who they are.
+KEEPS = frozenset({"registration", "accompany"})
 # What a second sending of the very same number settles: its owner may be a hundred years old.
 _DOUBTFUL = frozenset({"looks_like_kk", "under_age"})
 
@@ -51,8 +53,15 @@ def consent(purpose: Purpose, granted: bool) -> Record:
 
 
 def _start(scene: Scene) -> Entered:
-    """`other`: the caller wants somebody else than whom this chat has proven to be."""
+    """`other`: the caller wants somebody else than whom this chat has proven to be.
+
+    For somebody who is accompanied, `accompany` has asked for the consents and for nobody else than the one in hand.
+    """
     person = scene.facts.person
+    if scene.accompanied:
+        if person is not None and person.id == scene.person_id:
+            return done(result="proven")
+        return go("nik") if scene.get("consent_at") else done(Say("accompany.not_yet"), result="no_consent")
     if person is None or person.id != scene.person_id or scene.get("other"):
         return _somebody_new()
     if scene.proven_at is not None and scene.now - scene.proven_at <= PROVEN_FOR:
@@ -89,27 +98,44 @@ def _consent_taken(scene: Scene, value: str) -> Next:
     return go("nik", consent_at=scene.now.isoformat()).doing(record)
 
 
-def _nik(_scene: Scene) -> Entered:
+def _nik(scene: Scene) -> Entered:
     help_text = Say("identify.nik_help")
-    return Ask(Say("identify.ask_nik"), parse=_parse_nik, numeric=True, secret=True, help=help_text)
+    say = Say("accompany.ask_numbers" if scene.accompanied else "identify.ask_nik")
+    return Ask(say, parse=_parse_nik, numeric=True, secret=True, help=help_text)
 
 
 def _parse_nik(text: str, scene: Scene) -> Retry | dict[str, str]:
     """The NIK with, when the message holds it, the KK; or a doubt that the same number sent again removes."""
+    if scene.accompanied and (both := _both_numbers(text, scene)) is not None:
+        return both
     numbers = find_number(text, ("nik", "ktp"), LENGTH)
     found = parse_nik(text, scene.facts.today, insisted=bool(numbers.digits) and numbers.digits == scene.get("doubted"))
     if isinstance(found, Nik):
         others = [kk for number in numbers.whole if isinstance(kk := parse_kk(number, nik=found.value), Kk)]
-        return {
-            "nik": found.value,
-            "nik_sex": found.sex,
-            "nik_region": found.region_code,
-            "nik_birth_date": found.birth_date.isoformat(),
-            "kk": others[0].value if len(others) == 1 else "",
-        }
+        return {**_of_nik(found), "kk": others[0].value if len(others) == 1 else ""}
     if found.kind in _DOUBTFUL and numbers.digits != scene.get("doubted"):
         return {"doubt": found.kind, "digits": numbers.digits}
     return Retry(Say(f"identify.nik_{found.kind}", {"count": found.digits}))
+
+
+def _both_numbers(text: str, scene: Scene) -> dict[str, str] | None:
+    """NIK and KK in one message, in either order; None when the message is to be read as a NIK alone."""
+    numbers = two_numbers(text, ("nik", "ktp", "kk"), LENGTH)
+    for nik, kk in (numbers, numbers[::-1]) if numbers is not None else ():
+        found = parse_nik(nik, scene.facts.today, insisted=True)
+        family = parse_kk(kk, nik=nik)
+        if isinstance(found, Nik) and isinstance(family, Kk):
+            return {**_of_nik(found), "kk": family.value}
+    return None
+
+
+def _of_nik(found: Nik) -> dict[str, str]:
+    return {
+        "nik": found.value,
+        "nik_sex": found.sex,
+        "nik_region": found.region_code,
+        "nik_birth_date": found.birth_date.isoformat(),
+    }
 
 
 def _nik_taken(scene: Scene, value: Mapping[str, str]) -> Next:
@@ -152,6 +178,8 @@ def _kk_taken(_scene: Scene, value: str) -> Next:
 
 def _look_up(scene: Scene) -> Entered:
     data = {"nik": scene.get("nik"), "kk": scene.get("kk"), "consent_at": scene.get("consent_at")}
+    if scene.accompanied:
+        data["regions"] = list(scene.facts.facilitator.regions) if scene.facts.facilitator else []
     return Wait(Command("ikd.look_up", data), Say("identify.look_up_slow"), Say("identify.look_up_busy"))
 
 
@@ -162,7 +190,7 @@ def _looked_up(scene: Scene, value: JobFinished) -> Next:
         step = "proving" if scene.get("confirmed") else "confirm"
         return go(step, person=person, ikd=ikd, sex=person["sex"])
     if value.outcome == "not_together":
-        return _wrong_pair(scene, Say("identify.not_together"))
+        return _wrong_pair(scene, Say("accompany.not_together" if scene.accompanied else "identify.not_together"))
     if value.outcome == "inactive_nik":
         return go("inactive_nik").doing(*_hold(scene, "nik_inactive"))
     return go("unavailable")
@@ -182,7 +210,8 @@ def _unavailable(_scene: Scene) -> Entered:
 
 def _confirm(scene: Scene) -> Entered:
     params = {"name": mask_name(scene.get("person")["name"]), "place": _place(scene)}
-    return Ask(Say("identify.confirm", params), (YES, option("no", "options.no_not_me")))
+    say = Say("accompany.confirm" if scene.accompanied else "identify.confirm", params)
+    return Ask(say, (YES, option("no", "options.no_not_me")))
 
 
 def _place(scene: Scene) -> Say:
@@ -194,7 +223,7 @@ def _place(scene: Scene) -> Say:
 
 def _confirmed(scene: Scene, value: str) -> Next:
     if value == "no":
-        return _wrong_pair(scene, Say("identify.not_me"))
+        return _wrong_pair(scene, Say("accompany.not_them" if scene.accompanied else "identify.not_me"))
     return go("proving", confirmed=True)
 
 
@@ -213,7 +242,7 @@ def _proving(scene: Scene) -> Entered:
 
 def _hold(scene: Scene, reason: str) -> tuple[Record, ...]:
     """Keep a registration that cannot be proven here and now, once. Other journeys have nothing to keep."""
-    if scene.get("purpose") != "registration" or scene.get("held"):
+    if scene.get("purpose") not in KEEPS or scene.get("held"):
         return ()
     person = scene.get("person") or {
         "nik": scene.get("nik"),
@@ -228,7 +257,7 @@ def _hold(scene: Scene, reason: str) -> tuple[Record, ...]:
 
 
 def _activation(scene: Scene) -> Entered:
-    key = "identify.ikd_inactive" if scene.get("purpose") == "registration" else "identify.ikd_inactive_other"
+    key = "identify.ikd_inactive" if scene.get("purpose") in KEEPS else "identify.ikd_inactive_other"
     options = (option("continue"), option("ikd_help"), option("handover"))
     return Ask(Say(key), options, help=Say("identify.ikd_inactive_help"))
 
@@ -253,7 +282,9 @@ def _inactive_nik_taken(scene: Scene, value: str) -> Next:
 
 
 def _selfie(scene: Scene) -> Entered:
-    return Call("selfie", {"act": scene.get("purpose"), "person": scene.get("person"), "sex": scene.get("sex", "")})
+    whom = {"person": scene.get("person"), "sex": scene.get("sex", "")}
+    # Whoever is accompanied has answered the question about their face with the others.
+    return Call("selfie", {"act": scene.get("purpose"), "consented": scene.accompanied, **whom})
 
 
 def _face_checked(scene: Scene, value: Any) -> Next:
@@ -272,7 +303,7 @@ IDENTIFY = Dialog(
     "identify",
     "start",
     {
-        "start": Step(_start, to=("consent", "same_person")),
+        "start": Step(_start, to=("consent", "same_person", "nik")),
         "same_person": Step(_same_person, _same_person_taken, to=("selfie", "consent")),
         "consent": Step(_consent, _consent_taken, to=("nik",)),
         "nik": Step(_nik, _nik_taken, to=("kk", "look_up")),

@@ -59,7 +59,9 @@ def _already(scene: Scene) -> Entered:
     if _applicant(scene) is None or registration is None:
         return go("known")
     params = {"name": _called(scene), "number": registration.number, "status": _status(registration.status)}
-    return Ask(Say("registration.already", params), (option("status"), option("other_person"), option("enough")))
+    # Another person is another case for a facilitator, and never this one.
+    other = () if scene.accompanied else (option("other_person"),)
+    return Ask(Say("registration.already", params), (option("status"), *other, option("enough")))
 
 
 def _status(status: str) -> Say:
@@ -149,7 +151,10 @@ def _account_taken(scene: Scene, value: dict[str, str] | str) -> Next:
 # --- how to be told ----------------------------------------------------------------------------------------------
 
 
-def _notify(_scene: Scene) -> Entered:
+def _notify(scene: Scene) -> Entered:
+    """Whoever is accompanied has said so with the other consents; the news come to whom they let act for them."""
+    if scene.accompanied and not scene.get("changing"):
+        return go("summary", notify="chat", phone="")
     options = (option("chat", "options.notify_chat"), option("phone", "options.notify_phone"))
     return Ask(Say("registration.ask_notify"), (*options, option("no", "options.notify_none")))
 

@@ -34,6 +34,8 @@ MOST_SLIPS = 3
 
 
 def _consent(scene: Scene) -> Entered:
+    if scene.get("consented"):
+        return go("front", consent_at=scene.now.isoformat())
     person = scene.facts.person
     if not scene.get("person") and person is not None and Purpose.FACE in person.consents:
         return go("front", consent_at=scene.now.isoformat())
@@ -52,11 +54,11 @@ def _consent_taken(scene: Scene, value: str) -> Next:
 
 
 def _front(_scene: Scene) -> Entered:
-    return Ask(Say("selfie.ask_front"), parse=_words_for_a_photo, photos=True, help=Say("selfie.help"))
+    return Ask(Say("selfie.ask_front"), parse=_words_for_a_photo, photos=True, one=True, help=Say("selfie.help"))
 
 
 def _turned(_scene: Scene) -> Entered:
-    return Ask(Say("selfie.ask_turned"), parse=_words_for_a_photo, photos=True, help=Say("selfie.help"))
+    return Ask(Say("selfie.ask_turned"), parse=_words_for_a_photo, photos=True, one=True, help=Say("selfie.help"))
 
 
 def _words_for_a_photo(_text: str, _scene: Scene) -> Retry:

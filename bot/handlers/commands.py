@@ -16,6 +16,7 @@ from backend.repositories.jobs import JobRow
 from backend.services import (
     appeal_clock,
     appeals,
+    delegations,
     facilitators,
     filing,
     identity,
@@ -46,6 +47,8 @@ RECORDS: Mapping[str, RecordFunction] = {
     "notifications.set": records.set_notifications,
     "decision.told": records.decision_told,
     "conversation.reachable": records.set_reachable,
+    "delegation.give": delegations.give,
+    "result.explained": delegations.explained,
 }
 
 JOBS: Mapping[str, JobFunction] = {
@@ -61,6 +64,7 @@ JOBS: Mapping[str, JobFunction] = {
     "person.erase": privacy.erase,
     "facilitator.code": facilitators.look_at_code,
     "facilitator.bind": facilitators.bind,
+    "facilitator.people": delegations.listed,
 }
 
 FACE_JOBS = frozenset({"photo.receive", "face.verify"})
@@ -101,7 +105,7 @@ class Executors:
         )
         terms = Terms(programme=programme, auto_select=auto_select)
         self.records: dict[str, RecordExecutor] = {
-            kind: _bound_record(function, terms) for kind, function in RECORDS.items()
+            kind: bound_record(kind, function, terms) for kind, function in RECORDS.items()
         }
         self.jobs: dict[str, JobExecutor] = {kind: _bound_job(function, self.work) for kind, function in JOBS.items()}
         self.plain_jobs = {kind: executor for kind, executor in self.jobs.items() if kind not in FACE_JOBS}
@@ -127,9 +131,12 @@ class ChannelPhotos:
             raise TryLater(error.cause) from error
 
 
-def _bound_record(function: RecordFunction, terms: Terms) -> RecordExecutor:
+def bound_record(kind: str, function: RecordFunction, terms: Terms) -> RecordExecutor:
+    """Writes what is permitted: whatever kind it is, a facilitator's record passes the rules of delegation first."""
+
     async def execute(connection: AsyncConnection, database: Database, items: Sequence[RecordItem]) -> Sequence[int]:
-        return await function(connection, database, terms, items)
+        allowed = await delegations.permitted(connection, kind, items)
+        return await function(connection, database, terms, allowed) if allowed else ()
 
     return execute
 

@@ -211,13 +211,15 @@ class TurnWorker:
             chat.session = turn.session
             chat.handled.extend(happening.rows)
             chat.ages.append((now - happening.received_at).total_seconds())
-            if not isinstance(event, ev.JobFinished | ev.Notice | ev.Timeout):
+            if not isinstance(event, ev.JobFinished | ev.Notice | ev.Timeout | ev.Taken):
                 chat.last_inbound_at = max(chat.last_inbound_at or happening.received_at, happening.received_at)
             chat.drafts.extend(self._drafts(chat, turn, happening))
             chat.records.extend((record, happening.trace) for record in turn.records)
             chat.commands.extend(
                 jobs.JobDraft(chat.row.id, c.kind, c.data, c.token, trace=happening.trace) for c in turn.commands
             )
+            if turn.then is not None:
+                chat.happenings.insert(0, _Happening(turn.then, (), "", happening.received_at, happening.trace))
             log.debug("turn", trace=happening.trace, conversation=chat.row.id, inbox=happening.rows)
             if turn.records:
                 # What was just written is not in the facts: the rest waits for the next batch.
@@ -248,7 +250,7 @@ class TurnWorker:
                 conversations.Saved(
                     chat.row.id,
                     sessions.to_json(chat.session),
-                    chat.session.person_id,
+                    chat.session.own_person_id,
                     chat.session.next_timer,
                     chat.last_inbound_at,
                 )
@@ -259,7 +261,10 @@ class TurnWorker:
         by_kind: dict[str, list[RecordItem]] = defaultdict(list)
         for chat in chats:
             for record, trace in chat.records:
-                item = RecordItem(chat.row.id, chat.row.channel, chat.session.person_id, record.data, now, trace)
+                session = chat.session
+                item = RecordItem(
+                    chat.row.id, chat.row.channel, session.person_id, record.data, now, trace, session.duty, session.case
+                )  # fmt: skip
                 by_kind[record.kind].append(item)
         new_jobs: list[int] = []
         for kind, items in by_kind.items():
@@ -359,8 +364,10 @@ def _claimed(message_id: int, chat: _Chat, now: datetime) -> outbox.Claimed:
 def _subject(chat: _Chat) -> Subject:
     """Whose facts the next event needs: the person that it names (a job has proven them), else whom the chat has proven."""
     event = chat.happenings[0].event if chat.happenings else None
-    named = event.person_id if isinstance(event, ev.JobFinished | ev.Notice) else None
-    return Subject(chat.row.id, chat.row.channel, chat.row.phone, named or chat.session.person_id, chat.session.duty)
+    named = event.person_id if isinstance(event, ev.JobFinished | ev.Notice | ev.Taken) else None
+    session = chat.session
+    in_hand = session.person_id if session.case else None
+    return Subject(chat.row.id, chat.row.channel, chat.row.phone, named or session.person_id, session.duty, in_hand)
 
 
 def _timers(session: Session, now: datetime) -> list[_Happening]:

@@ -9,17 +9,16 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.bus import Topic
 from backend.bus.memory import MemoryBus
 from backend.db import Database
 from backend.models import Conversation, Inbox, Outbox, table
 from backend.services.facts import FactsLoader
-from backend.services.records import RecordFunction, RecordItem, Terms
+from backend.services.records import Terms
 from bot.events import Event, PhotoRef, Text, Understanding
 from bot.handlers.channel import FetchError, Inbound, Limits, Outgoing, SendError, Sent
-from bot.handlers.commands import RECORDS
+from bot.handlers.commands import RECORDS, bound_record
 from bot.handlers.intake import Intake
 from bot.handlers.outbox import Sender
 from bot.handlers.turns import RecordExecutor, TurnWorker
@@ -82,15 +81,7 @@ def records() -> dict[str, RecordExecutor]:
     """The real executors of records; no job runs here."""
     terms = Terms(programme="PKH", auto_select=True)
 
-    def bound(function: RecordFunction) -> RecordExecutor:
-        async def execute(
-            connection: AsyncConnection, database: Database, items: Sequence[RecordItem]
-        ) -> Sequence[int]:
-            return await function(connection, database, terms, items)
-
-        return execute
-
-    return {kind: bound(function) for kind, function in RECORDS.items()}
+    return {kind: bound_record(kind, function, terms) for kind, function in RECORDS.items()}
 
 
 class Bench:

@@ -1,0 +1,104 @@
+"""The working list of a facilitator: my people, who waits for what, search, the day's count, the next one.
+
+It lies at the facilitator's own desk. Whoever is chosen is taken in hand, in a turn of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.effects import Command, Option, Say
+from bot.events import JobFinished
+from bot.prompts import Ask, Dialog, Entered, Next, Retry, Scene, Step, Take, Wait, done, go, option
+
+SHOWN = 6
+SHORTEST_SEARCH, LONGEST_SEARCH = 2, 60
+
+
+def _start(scene: Scene) -> Entered:
+    if scene.facts.facilitator is None or scene.accompanied:
+        return done(Say("people.not_on_duty"))
+    return go("load", *((Say("people.full"),) if scene.get("full") else ()))
+
+
+def _load(scene: Scene) -> Entered:
+    facilitator = scene.facts.facilitator
+    if facilitator is None:
+        return done(Say("people.not_on_duty"))
+    asked = {"facilitator_id": facilitator.id, "search": scene.get("search", ""), "skip": scene.get("skip", 0)}
+    return Wait(Command("facilitator.people", {**asked, "most": SHOWN}), Say("people.slow"), Say("people.slow"))
+
+
+def _loaded(_scene: Scene, value: JobFinished) -> Next:
+    """The outcome holds `rows` (person_id, call, end, waits), whether there are `more`, and the counts `all` and `today`."""
+    if value.outcome != "listed":
+        return done(Say("people.trouble"))
+    return go("choose", **{name: value.data[name] for name in ("rows", "more", "all", "today")})
+
+
+def _choose(scene: Scene) -> Entered:
+    """Cases that were left open come first: they are known to this chat only."""
+    if scene.facts.facilitator is None:
+        return done(Say("people.not_on_duty"))
+    left, rows = _left(scene), scene.get("rows")
+    if scene.get("search") and not rows:
+        say = Say("people.nobody_found")
+    elif not rows and not left:
+        say = Say("people.nobody_yet")
+    else:
+        say = Say("people.list", {"all": scene.get("all"), "today": scene.get("today")})
+    more = (option("more", "people.option_more"),) if scene.get("more") else ()
+    return Ask(say, (*left, *map(_row, rows), *more, option("add", "accompany.option_add")), parse=_search, free=True)
+
+
+def _left(scene: Scene) -> tuple[Option, ...]:
+    """Who has no face yet is on no list of people; who has one is marked there."""
+    if scene.get("search") or scene.get("skip"):
+        return ()
+    open_cases = [(key, case) for key, case in scene.away.items() if key and case.person_id is None and case.stack]
+    newest = sorted(open_cases, key=lambda one: -int(one[0]))[:2]
+    return tuple(Option(f"c{key}", _named(case.whom)) for key, case in newest)
+
+
+def _named(whom: Mapping[str, str]) -> Say:
+    if whom.get("call"):
+        return Say("people.left_named", dict(whom))
+    return Say("people.left_numbered", dict(whom)) if whom.get("end") else Say("people.left_nameless")
+
+
+def _row(row: Mapping[str, Any]) -> Option:
+    return Option(f"p{row['person_id']}", Say(f"people.row_{row['waits']}", {"call": row["call"], "end": row["end"]}))
+
+
+def _search(text: str, _scene: Scene) -> Retry | dict[str, str]:
+    said = text.strip()
+    if not SHORTEST_SEARCH <= len(said) <= LONGEST_SEARCH:
+        return Retry(Say("people.search_how"))
+    return {"search": said}
+
+
+def _chosen(scene: Scene, value: Any) -> Next:
+    if isinstance(value, dict):
+        return go("load", search=value["search"], skip=0)
+    if value == "more":
+        return go("load", skip=scene.get("skip", 0) + SHOWN)
+    if value == "add":
+        return Next(take=Take())
+    if value.startswith("c"):
+        return Next(take=Take(key=value[1:]))
+    row = next(row for row in scene.get("rows") if f"p{row['person_id']}" == value)
+    return Next(take=Take(person_id=row["person_id"], whom={"call": row["call"], "end": row["end"]}))
+
+
+PEOPLE = Dialog(
+    "people",
+    "start",
+    {
+        "start": Step(_start, to=("load",)),
+        "load": Step(_load, _loaded, to=("choose",)),
+        "choose": Step(_choose, _chosen, to=("load",)),
+    },
+    title=Say("people.title"),
+    passing=True,
+)
