@@ -12,6 +12,7 @@ import uvloop
 from backend.commands.accounts import key_app, user_app
 from backend.commands.bench import bench_app
 from backend.commands.bench_selection import bench_selection
+from backend.commands.broadcasts import broadcast_app
 from backend.commands.common import fail, load_settings, open_database, out, with_database
 from backend.commands.dead import dead_app
 from backend.commands.dialogs import dialogs
@@ -40,6 +41,7 @@ for name, group in {
     "dead": dead_app,
     "policy": policy_app,
     "facilitator": facilitator_app,
+    "broadcast": broadcast_app,
 }.items():
     app.add_typer(group, name=name)
 bench_app.command("selection")(bench_selection)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeGuard
 
 from backend.domain.benefits import Payment, Quota
+from backend.domain.broadcasts import Template
 from backend.domain.consents import Purpose
 from backend.domain.delegation import Ground
 from backend.domain.household import Component
@@ -51,6 +52,7 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     "appeal.stuck_{}": (
         "no_registration", "no_decision", "accepted", "too_late", "nothing_contestable",
     ),
+    "broadcast.{}": tuple(map(str, Template)),
     "benefit.payment_{}": tuple(map(str, Payment)),
     "benefit.quota_{}": tuple(map(str, Quota)),
     "common.photo_step_{}": (*_UNSUPPORTED, "location"),

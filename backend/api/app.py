@@ -12,6 +12,7 @@ from starlette.routing import Match
 from backend.api import (
     appeals,
     audit_events,
+    broadcasts,
     conversations,
     decisions,
     facilitators,
@@ -44,6 +45,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     facilitators.router,
     stats.router,
     audit_events.router,
+    broadcasts.router,
 )
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"]
 

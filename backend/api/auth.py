@@ -92,6 +92,11 @@ RULES: Mapping[str, Rule] = {
     "read_facilitator": Rule(READERS),
     "new_facilitator_code": Rule(OFFICERS),
     "end_facilitator": Rule(OFFICERS),
+    "list_broadcasts": Rule(READERS),
+    "create_broadcast": Rule(ADMIN),
+    "read_broadcast": Rule(READERS),
+    "step_broadcast": Rule(ADMIN),
+    "list_recipients": Rule(READERS),
     "read_stats": Rule(READERS),
     "list_audit_events": Rule(ADMIN | {KeyRole.READER}, everywhere=True),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from backend.models.base import Base, Utc, table
+from backend.models.broadcasts import Broadcast, BroadcastRecipient
 from backend.models.cases import Appeal, AppealEvent, Decision, DisputedDatum, Registration, SelectionRun, Ticket
 from backend.models.chats import Content, Conversation, DeadLetter, Inbox, Job, Outbox, Pace
 from backend.models.facilitators import CodeTry, Delegation, Explanation, Facilitator, FacilitatorRegion
@@ -21,6 +22,8 @@ __all__ = [
     "AuditEvent",
     "Base",
     "BenefitState",
+    "Broadcast",
+    "BroadcastRecipient",
     "CodeTry",
     "Consent",
     "Content",

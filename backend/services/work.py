@@ -28,6 +28,7 @@ class Finished:
     """The outcome of a job: it comes back to the conversation that asked as `JobFinished`.
 
     `notices`: (conversation id, unique id, notice) for chats that hear of it; `write` runs in the closing transaction.
+    `sends`: conversations for which it has written messages, once it has run.
     """
 
     outcome: str
@@ -35,6 +36,7 @@ class Finished:
     person_id: int | None = None
     notices: Sequence[tuple[int, str, Notice]] = ()
     write: Write | None = None
+    sends: Sequence[int] = ()
 
 
 class TryLater(Exception):  # noqa: N818 - it is a request, not a fault

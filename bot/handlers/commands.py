@@ -16,6 +16,7 @@ from backend.repositories.jobs import JobRow
 from backend.services import (
     appeal_clock,
     appeals,
+    broadcasts,
     delegations,
     facilitators,
     filing,
@@ -61,6 +62,7 @@ JOBS: Mapping[str, JobFunction] = {
     "selection.page": selection_runs.run_page,
     "selection.tell": selection_runs.tell,
     "appeals.watch": appeal_clock.look,
+    broadcasts.FEED_JOB: broadcasts.feed,
     "person.erase": privacy.erase,
     "facilitator.code": facilitators.look_at_code,
     "facilitator.bind": facilitators.bind,

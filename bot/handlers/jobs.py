@@ -153,6 +153,7 @@ class JobWorker:
         now = self._now()
         new_jobs: list[int] = []
         arrivals: list[inbox.Arrival] = []
+        sends: list[int] = []
         async with self._database.write() as connection:
             open_ids = await jobs.finish(connection, [c.job.id for c in closings if not c.error], now)
             for closing in closings:
@@ -164,10 +165,12 @@ class JobWorker:
                     await dead.add(connection, [_letter(closing.job, closing.error)], now)
                 if closing.finished.write is not None:
                     new_jobs.extend(await closing.finished.write(connection))
+                    sends.extend(closing.finished.sends)
                 arrivals.extend(_arrivals(closing))
             chats = await inbox.insert_events(connection, self._database, arrivals, now)
         await self._bus.ring("turns", chats)
         await self._bus.ring("jobs", new_jobs)
+        await self._bus.ring("sends", sends)
 
     async def _postpone(self, job: JobRow, cause: str, after: float | None) -> None:
         metrics.JOB_TRIES_FAILED.labels(job.kind, "True").inc()

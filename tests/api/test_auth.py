@@ -48,6 +48,11 @@ MATRIX = {
     "read_facilitator": "admin reviewer reader",
     "new_facilitator_code": "admin reviewer",
     "end_facilitator": "admin reviewer",
+    "list_broadcasts": "admin reviewer reader",
+    "create_broadcast": "admin",
+    "read_broadcast": "admin reviewer reader",
+    "step_broadcast": "admin",
+    "list_recipients": "admin reviewer reader",
     "read_stats": "admin reviewer reader",
     "list_audit_events": "admin reader",
 }

@@ -36,6 +36,7 @@ async def addresses(api: Api, world: World) -> dict[str, str]:
         "read_rule_set": f"/rule-sets/{digest}",
         "read_appeal": f"/appeals/{world.appeal}",
         "read_review_case": f"/review-cases/{world.case}",
+        "read_broadcast": f"/broadcasts/{world.broadcast}",
         "read_facilitator": f"/facilitators/{world.facilitator}",
         "read_evidence": f"/appeals/{world.appeal}/evidence/{world.photo}",
         "read_person": f"/people/{world.bambang}",

@@ -48,6 +48,8 @@ def bodies(world: World, meter: bytes) -> dict[str, tuple[str, dict[str, Any]]]:
         "decide_review_case": (f"/review-cases/{world.case}/decide", {"json": {"state": "cleared", "reason": "Beda orang."}}),
         "send_message": (f"/conversations/{world.chats[world.bambang]}/messages", {"json": {"text": "Besok kami periksa."}}),
         "search_people": ("/people/search", {"json": {"nik": "3510164503870001"}}),
+        "create_broadcast": ("/broadcasts", {"json": {"name": "Kabar", "template": "status"}}),
+        "step_broadcast": (f"/broadcasts/{world.broadcast}/step", {"json": {"act": "freeze"}}),
         "create_facilitator": ("/facilitators", {"json": SITI}),
         "new_facilitator_code": (f"/facilitators/{world.facilitator}/code", {}),
         "end_facilitator": (f"/facilitators/{world.facilitator}/end", {}),

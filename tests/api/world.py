@@ -16,9 +16,20 @@ from backend import crypto
 from backend.api.app import add_api
 from backend.bus.memory import MemoryBus
 from backend.db import Database
+from backend.domain.broadcasts import Status, Template
 from backend.gateways.photo_store import PhotoStore
 from backend.models import Conversation, Inbox, Outbox, table
-from backend.repositories import appeals, decisions, facilitators, people, photos, registrations, review_cases, tickets
+from backend.repositories import (
+    appeals,
+    broadcasts,
+    decisions,
+    facilitators,
+    people,
+    photos,
+    registrations,
+    review_cases,
+    tickets,
+)
 from backend.repositories.listing import Filters, Page
 from backend.repositories.people import Identity
 from backend.sandbox.residents import load_residents
@@ -57,6 +68,7 @@ class World:
     ticket: int
     facilitator: int
     case: int
+    broadcast: int
 
 
 async def write_world(database: Database, store: PhotoStore, now: datetime, picture: bytes) -> World:
@@ -92,9 +104,25 @@ async def write_world(database: Database, store: PhotoStore, now: datetime, pict
         [found] = await review_cases.listed(connection, Filters(), Page())
         case = found.id
         facilitator_id = await facilitators.add(connection, _facilitator(residents[SUMIATI].nik, now), ["35.10"])
+        broadcast = await broadcasts.add(connection, _broadcast(now))
         await tickets.add(connection, [ticket("7K2M93", "human", "Kapan hasilnya?", chats[bambang], bambang, now)])
     await store.put(key, picture)
-    return World(siti, bambang, nurhayati, chats, filed, decided, appeal_id, photo_id, 1, facilitator_id, case)
+    return World(
+        siti, bambang, nurhayati, chats, filed, decided, appeal_id, photo_id, 1, facilitator_id, case, broadcast.id
+    )
+
+
+def _broadcast(now: datetime) -> dict[str, Any]:
+    return {
+        "name": "Kabar",
+        "template": Template.STATUS.value,
+        "params": {},
+        "region_code": "35.10",
+        "status": Status.DRAFT.value,
+        "created_by": "key:author",
+        "created_at": now,
+        "updated_at": now,
+    }
 
 
 def _facilitator(nik: str, now: datetime) -> dict[str, Any]:
