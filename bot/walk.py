@@ -223,6 +223,8 @@ class Walk:
             raise RuntimeError("a turn that changes the case in hand may write and ask for nothing")
         if not self.replayed:
             self.session = evolve(self.session, held=())
+        self._whom = self._label()
+        self._close_menu()
         if take.desk is not None:
             self.session = self.session.switched("", self.session.away.get("", Case()), self.now)
             self._then(ev.Taken("people", {**take.desk, "at": self.session.commands}))
@@ -245,6 +247,12 @@ class Walk:
         self.session = self.session.switched(key, case, self.now).with_timer(IDLE, self.now + IDLE_AFTER)
         self._then(ev.Taken() if case.stack else ev.Taken("accompany"))
 
+    def _close_menu(self) -> None:
+        """Of somebody for whom nothing is open but the question what to do next, nothing has to be kept."""
+        stack = self.session.stack
+        if self.session.person_id is not None and all(frame.dialog == "accompany" for frame in stack):
+            self.session = evolve(self.session, stack=())
+
     def _then(self, taken: ev.Taken) -> None:
         arrived = [outcome for frame in self.session.stack for outcome in frame.arrived]
         proven = next((outcome["person_id"] for outcome in reversed(arrived) if outcome["person_id"]), None)
@@ -254,6 +262,7 @@ class Walk:
         """What was asked in the case in hand stays with it, and the chat is the facilitator's own."""
         self._whom = self._label()
         self.session = evolve(self.session, held=())
+        self._close_menu()
         self.session = self.session.switched("", self.session.away.get("", Case()), self.now)
 
     def back_to_own(self) -> None:

@@ -30,10 +30,15 @@ def _load(scene: Scene) -> Entered:
     return Wait(Command("facilitator.people", {**asked, "most": SHOWN}), Say("people.slow"), Say("people.slow"))
 
 
-def _loaded(_scene: Scene, value: JobFinished) -> Next:
-    """The outcome holds `rows` (person_id, call, end, waits), whether there are `more`, and the counts `all` and `today`."""
+def _loaded(scene: Scene, value: JobFinished) -> Next:
+    """The outcome holds `rows` (person_id, call, end, waits), whether there are `more`, and the counts `all` and `today`.
+
+    Whoever is the only one that was searched for is taken in hand at once.
+    """
     if value.outcome != "listed":
         return done(Say("people.trouble"))
+    if scene.get("search") and len(value.data["rows"]) == 1:
+        return _take(value.data["rows"][0])
     return go("choose", **{name: value.data[name] for name in ("rows", "more", "all", "today")})
 
 
@@ -87,7 +92,10 @@ def _chosen(scene: Scene, value: Any) -> Next:
         return Next(take=Take())
     if value.startswith("c"):
         return Next(take=Take(key=value[1:]))
-    row = next(row for row in scene.get("rows") if f"p{row['person_id']}" == value)
+    return _take(next(row for row in scene.get("rows") if f"p{row['person_id']}" == value))
+
+
+def _take(row: Mapping[str, Any]) -> Next:
     return Next(take=Take(person_id=row["person_id"], whom={"call": row["call"], "end": row["end"]}))
 
 

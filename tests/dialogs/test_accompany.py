@@ -308,9 +308,9 @@ def test_search_by_name_and_by_the_last_four_digits() -> None:
     desk.taps("more")
     desk.says("0009")
     assert "p109" in desk.options or desk.session.person_id == 109
-    desk.says("warga").says("Bbni")
-    assert desk.options == ["p101", "add"]
-    desk.says("tidak ada dia").expects("people.nobody_found")
+    desk.says("warga").says("Bbni").expects("accompany.acts")
+    assert desk.session.person_id == 101
+    desk.says("warga").says("tidak ada dia").expects("people.nobody_found")
 
 
 def test_a_citizen_cannot_open_the_list() -> None:
