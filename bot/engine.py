@@ -78,6 +78,7 @@ def _happen(walk: Walk, event: ev.Event) -> None:
         case ev.Reachability():
             walk.records.append(Record("conversation.reachable", {"reachable": event.reachable}))
         case _:
+            walk.forget_old()
             _citizen(walk, event)
             walk.session = evolve(walk.session, last_at=walk.now)
             if walk.session.case:
@@ -308,6 +309,9 @@ def _held(walk: Walk, event: ev.Event) -> bool:
         return False
     if held and command and held[-1].get("command") == command:
         return False
+    if isinstance(event, ev.Text) and top is not None and top.token and "slow" not in walk.session.timers and not held:
+        entered = walk.enter(top)
+        walk.says.extend([entered.busy] if isinstance(entered, Wait) else [])
     walk.hold(event)
     return True
 

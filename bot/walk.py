@@ -24,6 +24,7 @@ OFFER_HUMAN_AFTER = 3
 MOST_HOPS = 40
 IDLE_AFTER = timedelta(minutes=10)
 """How long a facilitator may be silent until the person in hand is put away."""
+AWAY_FOR = timedelta(days=7)
 MOST_KEPT = 10
 MOST_HELD = 40
 MOST_AWAY = 40
@@ -246,6 +247,13 @@ class Walk:
         case = evolve(case, whom=case.whom or take.whom)
         self.session = self.session.switched(key, case, self.now).with_timer(IDLE, self.now + IDLE_AFTER)
         self._then(ev.Taken() if case.stack else ev.Taken("accompany"))
+
+    def forget_old(self) -> None:
+        """What was left open and not taken up again is not kept for good."""
+        away = self.session.away
+        old = [key for key, case in away.items() if key and case.left_at and self.now - case.left_at > AWAY_FOR]
+        if old:
+            self.session = evolve(self.session, away={key: case for key, case in away.items() if key not in old})
 
     def _close_menu(self) -> None:
         """Of somebody for whom nothing is open but the question what to do next, nothing has to be kept."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.models import AuditEvent, table
@@ -48,3 +48,12 @@ async def read(
     if before is not None:
         statement = statement.where(a.id < before)
     return [(row.id, Act(*row[1:])) for row in await connection.execute(statement)]
+
+
+async def count(connection: AsyncConnection, action: str, subject: str, since: datetime) -> int:
+    """How often this was done to this subject since then; a short time, since the log is found by its moments."""
+    a = AUDIT.c
+    found = await connection.execute(
+        select(func.count()).where(a.at >= since, a.action == action, a.subject == subject)
+    )
+    return found.scalar_one()

@@ -115,5 +115,5 @@ async def registered_since(connection: AsyncConnection, facilitator_id: int, sin
     """How many people of this facilitator were registered in their chat since then: the day's count."""
     theirs = exists().where(_D.facilitator_id == facilitator_id, _D.person_id == _R.person_id)
     chats = select(_D.conversation_id).where(_D.facilitator_id == facilitator_id)
-    where = (theirs, _R.conversation_id.in_(chats), _R.updated_at >= since, _R.status.in_(("submitted", "decided")))
+    where = (theirs, _R.conversation_id.in_(chats), _R.created_at >= since, _R.status.in_(("submitted", "decided")))
     return (await connection.execute(select(func.count()).select_from(REGISTRATIONS).where(*where))).scalar_one()

@@ -16,6 +16,7 @@ from backend.models import (
     BenefitState,
     Conversation,
     Decision,
+    Delegation,
     DisputedDatum,
     FaceCheck,
     Inbox,
@@ -35,6 +36,7 @@ from bot.events import Text, to_json
 PEOPLE, CONVERSATIONS, REGISTRATIONS, DECISIONS = map(table, (Person, Conversation, Registration, Decision))
 APPEALS, EVENTS, PHOTOS, TICKETS = map(table, (Appeal, AppealEvent, Photo, Ticket))
 INBOX, OUTBOX, JOBS, CHECKS = map(table, (Inbox, Outbox, Job, FaceCheck))
+DELEGATIONS = table(Delegation)
 DISPUTED, PKH_RECORDS, SOURCES, BENEFITS = map(table, (DisputedDatum, PkhRecord, SourceRecord, BenefitState))
 
 _OVER = ("sent", "delivered", "read", "failed", "unknown", "cancelled")
@@ -116,4 +118,9 @@ async def _scrub_cases(connection: AsyncConnection, person_id: int, asking_chat:
     )
     await empty(APPEALS, statement=None, outcome_reason=None, conversation_id=None, updated_at=now)
     await empty(TICKETS, text=None)
+    await connection.execute(
+        update(DELEGATIONS)
+        .where(DELEGATIONS.c.person_id == person_id, DELEGATIONS.c.withdrawn_at.is_(None))
+        .values(withdrawn_at=now)
+    )
     await connection.execute(delete(DISPUTED).where(DISPUTED.c.person_id == person_id))

@@ -7,7 +7,7 @@ session may be old and a delegation withdrawn a moment ago.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,6 +17,7 @@ from backend.domain.delegation import DELEGATED_FOR, Actor, Delegation, Ground, 
 from backend.domain.facilitators import on_duty, works_in
 from backend.domain.levels import Act, Level
 from backend.domain.names import initial_name, title_name
+from backend.domain.regions import zone_of
 from backend.repositories import audit, delegations, facilitators, people, photos
 from backend.repositories.delegations import Accompanied
 from backend.repositories.jobs import JobRow
@@ -184,7 +185,8 @@ async def listed(work: Work, job: JobRow, now: datetime) -> Finished:
         ):
             return Finished("over")
         known = await delegations.accompanied(connection, facilitator_id, now)
-        midnight = datetime.combine(local_day(now, duty.regions[0]), datetime.min.time(), now.tzinfo)
+        zone = zone_of(duty.regions[0])
+        midnight = datetime.combine(now.astimezone(zone).date(), time(), zone)
         today = await delegations.registered_since(connection, facilitator_id, midnight)
     day = local_day(now)
     waiting = [(waits(one, day), one) for one in known]

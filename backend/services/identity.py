@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.db import Database
 from backend.domain.facilitators import works_in
 from backend.domain.levels import Level, higher
+from backend.domain.values import evolve
 from backend.gateways import ikd
 from backend.gateways.ikd import FaceMatch, IkdError
 from backend.gateways.photo_store import PhotoMissing, PhotoStoreError
@@ -19,7 +20,7 @@ from backend.repositories import audit, jobs, people, photos, registrations, tic
 from backend.repositories.jobs import JobRow
 from backend.repositories.people import Identity
 from backend.services.filing import HELD_FOR, selection_job
-from backend.services.records import ticket
+from backend.services.records import CHAT, ticket
 from backend.services.work import Finished, TryLater, Work, later, transaction_id
 
 MOST_FAILURES = 6
@@ -28,6 +29,10 @@ FAILURES_COUNT_FOR = timedelta(hours=24)
 BORDERLINE = 0.05
 """How far below IKD's threshold a score is worth a human look: an old portrait, not a stranger."""
 
+PAIR_REFUSED = "facilitator.pair_refused"
+MOST_PAIRS_REFUSED = 15
+PAIRS_COUNT_FOR = timedelta(hours=1)
+
 _OUTCOMES_OF_THEIR_OWN = frozenset({"not_turned", "same_photo", "other_person"})
 
 
@@ -35,11 +40,12 @@ async def look_up(work: Work, job: JobRow, now: datetime) -> Finished:
     """`ikd.look_up` {nik, kk, consent_at, regions?} -> found {name, sex, birth_date, region_code, ikd} | not_together |
     inactive_nik. Everything that is not a living pair of NIK and KK is `not_together`.
 
-    With `regions` a facilitator asks: whatever they may not open is `not_together` too, so that nothing is learnt of it.
+    With `regions` a facilitator asks (`_look_up_for_facilitator`).
     """
     data = job.data
     regions: Sequence[str] | None = data.get("regions")
-    inactive = "inactive_nik" if regions is None else "not_together"
+    if regions is not None:
+        return await _look_up_for_facilitator(work, job, regions, now)
     try:
         record = await work.ikd.look_up(
             data["nik"], data["kk"], datetime.fromisoformat(data["consent_at"]), transaction_id(job)
@@ -47,15 +53,13 @@ async def look_up(work: Work, job: JobRow, now: datetime) -> Finished:
     except ikd.NikUnknown:
         return Finished("not_together")
     except ikd.NikInactive:
-        return Finished(inactive)
+        return Finished("inactive_nik")
     except IkdError as error:
         raise later(error) from error
     if not record.belongs or record.sex is None or record.birth_date is None:
         return Finished("not_together")
     if not record.nik_active:
-        return Finished(inactive)
-    if regions is not None and not works_in(record.region_code, regions):
-        return Finished("not_together")
+        return Finished("inactive_nik")
     found = {
         "name": record.name,
         "sex": record.sex,
@@ -64,6 +68,25 @@ async def look_up(work: Work, job: JobRow, now: datetime) -> Finished:
         "ikd": record.ikd,
     }
     return Finished("found", found)
+
+
+async def _look_up_for_facilitator(work: Work, job: JobRow, regions: Sequence[str], now: datetime) -> Finished:
+    """Whatever a facilitator may not open is `not_together`, so that nothing is learnt of it. Each is noted, and after many
+    of them in an hour IKD is not asked for this chat any more: a list of numbers is not tried out here."""
+    subject = f"conversation:{job.conversation_id}"
+    async with work.database.read() as connection:
+        refused = await audit.count(connection, PAIR_REFUSED, subject, now - PAIRS_COUNT_FOR)
+    if refused < MOST_PAIRS_REFUSED:
+        plain = {name: job.data[name] for name in ("nik", "kk", "consent_at")}
+        found = await look_up(work, evolve(job, data=plain), now)
+        if found.outcome == "found" and works_in(found.data["region_code"], regions):
+            return found
+
+    async def write(connection: AsyncConnection) -> Sequence[int]:
+        await audit.note(connection, [audit.Act(now, CHAT, PAIR_REFUSED, subject)])
+        return ()
+
+    return Finished("not_together", write=write)
 
 
 # --- the face --------------------------------------------------------------------------------------------------------

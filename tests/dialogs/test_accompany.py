@@ -346,3 +346,21 @@ def test_a_word_said_twice_leaves_a_wait_and_what_was_held_goes_nowhere() -> Non
     desk.says("warga")
     assert desk.session.case == ""
     assert "100000000000101" not in str(desk.state)
+
+
+def test_who_writes_in_a_long_wait_is_answered_once() -> None:
+    one = citizen(1)
+    desk = Desk(one).adds(one)
+    desk.sends_photo("front")
+    desk.waits(seconds=7).expects("selfie.receive_slow")
+    desk.says("halo?").expects("selfie.receive_busy")
+    desk.says("masih lama?").expects_silence()
+
+
+def test_what_was_left_open_is_forgotten_after_a_week() -> None:
+    one = citizen(1)
+    desk = Desk(one).adds(one)
+    desk.waits(minutes=11)
+    desk.waits(days=7, minutes=1)
+    desk.says("warga")
+    assert one.nik not in str(desk.state)

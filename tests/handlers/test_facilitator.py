@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
+
+import pytest
+from sqlalchemy import update
 
 from backend.db import Database
-from backend.models import Consent, Delegation, FaceCheck, Person, Registration
+from backend.models import Consent, Delegation, FaceCheck, Facilitator, Person, Registration, table
+from bot import session as sessions
 from tests.handlers.field import Citizen, FieldWork
 
 MANY = 60
@@ -143,3 +149,23 @@ async def test_an_outcome_that_comes_after_the_switch_stays_with_whom_it_concern
     assert session.person_id is None
     assert dict(session.whom)["end"] == other.nik[-4:]
     assert not [text for text in (await field.heard())[-2:] if one.nik[-4:] in text.partition("]")[0]]
+
+
+@pytest.mark.parametrize("change", [{"ended_at": True}, {"expires_at": True}, {"conversation_id": None}])
+async def test_a_duty_that_ends_is_over_with_the_next_message(database: Database, change: dict[str, Any]) -> None:
+    """Ended by an officer, run out, or bound on another phone: nothing of the person in hand is told or kept."""
+    one = Citizen(1)
+    field = FieldWork(database, [one], "telegram")
+    await field.bound()
+    await field.says("warga")
+    await begins(field, one)
+    values = {name: field.clock() if moment else None for name, moment in change.items()}
+    async with database.write() as connection:
+        await connection.execute(update(table(Facilitator)).values(**values))
+    await field.says("ya")
+    session = await field.session()
+    assert (await field.heard())[-1].startswith("Tugas pendamping di chat ini sudah berakhir")
+    assert (session.duty, session.away) == (None, {})
+    assert one.nik not in json.dumps(sessions.to_json(session))
+    await field.says("warga")
+    assert (await field.heard())[-1].startswith("Daftar warga hanya untuk pendamping")

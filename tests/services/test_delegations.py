@@ -8,8 +8,8 @@ from typing import Any
 
 from backend.domain.delegation import DELEGABLE, DELEGATED_FOR, DELEGATION_TEXT
 from backend.models import AuditEvent, Consent, Delegation, Explanation, Registration
+from backend.repositories import erasure, people, photos
 from backend.repositories import facilitators as stored
-from backend.repositories import people, photos
 from backend.repositories.people import nik_hash
 from backend.sandbox.residents import Resident, load_residents
 from backend.services.facts import FactsLoader, Subject
@@ -221,3 +221,30 @@ async def test_a_guessed_pair_and_one_of_another_region_look_alike(desk: Desk) -
     ]
     assert [(finished.outcome, dict(finished.data)) for finished in outcomes] == [("not_together", {})] * 3
     assert (await desk.do("ikd.look_up", at.chat, None, nik=SITI.nik, kk=str(SITI.kk), **asked)).outcome == "found"
+
+
+async def test_numbers_cannot_be_tried_out(desk: Desk) -> None:
+    at = await field(desk)
+    asked = {"consent_at": desk.now.isoformat(), "regions": ["35.10"]}
+    for number in range(15):
+        nik = f"35101641019900{number:02}"
+        assert (
+            await desk.do("ikd.look_up", at.chat, None, nik=nik, kk=str(SITI.kk), **asked)
+        ).outcome == "not_together"
+    right = {"nik": SITI.nik, "kk": str(SITI.kk), **asked}
+    assert (await desk.do("ikd.look_up", at.chat, None, **right)).outcome == "not_together"
+    noted = await desk.rows(AuditEvent, AuditEvent.action == "facilitator.pair_refused")
+    assert {row.subject for row in noted} == {f"conversation:{at.chat}"}
+    assert len(noted) == 16
+    assert SITI.nik not in str(noted)
+    desk.later(hours=1, seconds=1)
+    assert (await desk.do("ikd.look_up", at.chat, None, **right)).outcome == "found"
+
+
+async def test_whoever_is_erased_lets_nobody_act_for_them(desk: Desk) -> None:
+    at = await field(desk)
+    siti = await at.delegates(SITI)
+    async with desk.database.write() as connection:
+        await erasure.scrub(connection, siti, None, desk.now)
+    assert await at.holds(siti) is None
+    assert (await at.listed())["all"] == 0
