@@ -12,7 +12,8 @@ from bot.effects import Command, Option, Say
 from bot.events import JobFinished
 from bot.prompts import Ask, Dialog, Entered, Next, Retry, Scene, Step, Take, Wait, done, go, option
 
-SHOWN = 6
+SHOWN, SHOWN_LEFT = 5, 3
+"""People, and cases left open, on one page: with two more choices as many as a list on WhatsApp holds."""
 SHORTEST_SEARCH, LONGEST_SEARCH = 2, 60
 
 
@@ -37,7 +38,7 @@ def _loaded(scene: Scene, value: JobFinished) -> Next:
     """
     if value.outcome != "listed":
         return done(Say("people.trouble"))
-    if scene.get("search") and len(value.data["rows"]) == 1:
+    if scene.get("search") and len(value.data["rows"]) == 1 and not _left(scene)[0]:
         return _take(value.data["rows"][0])
     return go("choose", **{name: value.data[name] for name in ("rows", "more", "all", "today")})
 
@@ -46,24 +47,26 @@ def _choose(scene: Scene) -> Entered:
     """Cases that were left open come first: they are known to this chat only."""
     if scene.facts.facilitator is None:
         return done(Say("people.not_on_duty"))
-    left, rows = _left(scene), scene.get("rows")
-    if scene.get("search") and not rows:
+    (left, more_left), rows = _left(scene), scene.get("rows")
+    if scene.get("search") and not rows and not left:
         say = Say("people.nobody_found")
     elif not rows and not left:
         say = Say("people.nobody_yet")
     else:
         say = Say("people.list", {"all": scene.get("all"), "today": scene.get("today")})
-    more = (option("more", "people.option_more"),) if scene.get("more") else ()
+    more = (option("more", "people.option_more"),) if scene.get("more") or more_left else ()
     return Ask(say, (*left, *map(_row, rows), *more, option("add", "accompany.option_add")), parse=_search, free=True)
 
 
-def _left(scene: Scene) -> tuple[Option, ...]:
-    """Who has no face yet is on no list of people; who has one is marked there."""
-    if scene.get("search") or scene.get("skip"):
-        return ()
+def _left(scene: Scene) -> tuple[list[Option], bool]:
+    """Cases without a face yet, which no list of people holds: those of this page, and whether there are more."""
     open_cases = [(key, case) for key, case in scene.away.items() if key and case.person_id is None and case.stack]
-    newest = sorted(open_cases, key=lambda one: -int(one[0]))[:2]
-    return tuple(Option(f"c{key}", _named(case.whom)) for key, case in newest)
+    if search := scene.get("search"):
+        open_cases = [(key, case) for key, case in open_cases if case.whom.get("end", "").endswith(search)]
+    newest = sorted(open_cases, key=lambda one: -int(one[0]))
+    first = SHOWN_LEFT * (scene.get("skip", 0) // SHOWN)
+    shown = [Option(f"c{key}", _named(case.whom)) for key, case in newest[first : first + SHOWN_LEFT]]
+    return shown, len(newest) > first + SHOWN_LEFT
 
 
 def _named(whom: Mapping[str, str]) -> Say:

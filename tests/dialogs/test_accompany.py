@@ -364,3 +364,22 @@ def test_what_was_left_open_is_forgotten_after_a_week() -> None:
     desk.waits(days=7, minutes=1)
     desk.says("warga")
     assert one.nik not in str(desk.state)
+
+
+def test_whoever_was_left_without_a_face_is_found_on_a_page_and_by_digits() -> None:
+    people = [citizen(number) for number in range(1, 9)]
+    desk = Desk(*people)
+    for one in people:
+        desk.adds(one)
+    seen: list[str] = []
+    desk.says("warga")
+    for _ in range(3):
+        assert len(desk.options) <= 10
+        seen += [choice for choice in desk.options if choice.startswith("c")]
+        if "more" in desk.options:
+            desk.taps("more")
+    assert len(set(seen)) == len(people)
+    desk.says("warga").says("0002")
+    [left] = [choice for choice in desk.options if choice.startswith("c")]
+    desk.taps(left).expects("selfie.ask_front")
+    assert desk.whom == "[Pak C. …0002]"
