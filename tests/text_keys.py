@@ -69,7 +69,7 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     "privacy.level_{}": tuple(map(str, Level)),
     "privacy.option_{}": ("show", "correct", "withdraw", "erase", "stop_messages", "resume_messages", "handover", *_PURPOSES),
     "privacy.purpose_{}": _PURPOSES,
-    "privacy.sure_{}": _PURPOSES,
+    "privacy.sure_{}": (*_PURPOSES, "represented"),
     "registration.account_{}": _ACCOUNT,
     "registration.phone_{}": ("empty", "letters", "too_short", "too_long", "foreign", "landline", "unknown_prefix"),
     "registration.status_{}": ("submitted", "decided"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import exists, func, insert, select
+from sqlalchemy import exists, func, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.models import Appeal, Decision, Delegation, Explanation, Person, Registration, table
@@ -57,6 +57,14 @@ async def newest(connection: AsyncConnection, pairs: Iterable[Pair]) -> dict[Pai
     )
     found = [DelegationRow(*row) for row in await connection.execute(select(*_COLUMNS).where(_D.id.in_(last)))]
     return {pair: row for row in found if (pair := (row.facilitator_id, row.person_id)) in wanted}
+
+
+async def withdraw(
+    connection: AsyncConnection, people: Iterable[Any], pairs: Iterable[tuple[Any, Any]], now: datetime
+) -> None:
+    """All delegations of these people, and those of these pairs of facilitator and citizen, hold no longer."""
+    which = or_(_D.person_id.in_(set(people)), tuple_(_D.facilitator_id, _D.person_id).in_(set(pairs)))
+    await connection.execute(update(DELEGATIONS).where(_D.withdrawn_at.is_(None), which).values(withdrawn_at=now))
 
 
 async def explained(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:

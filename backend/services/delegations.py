@@ -36,7 +36,16 @@ _ACTS: Mapping[str, Act] = {
     "decision.told": Act.READ_RESULT,
     "result.explained": Act.READ_RESULT,
 }
-_FREE = frozenset({"consent.give", "registration.hold", "ticket.open", "delegation.give", "conversation.reachable"})
+_FREE = frozenset(
+    {
+        "consent.give",
+        "registration.hold",
+        "ticket.open",
+        "delegation.give",
+        "delegation.withdraw",
+        "conversation.reachable",
+    }
+)
 """What needs no delegation: answers of the person themself, what waits for their face, a call for a human."""
 
 
@@ -146,6 +155,19 @@ def _row(item: RecordItem, duty: facilitators.FacilitatorRow, person_id: int) ->
         "until": min(item.now + DELEGATED_FOR, duty.expires_at),
         "withdrawn_at": None,
     }
+
+
+async def withdraw(
+    connection: AsyncConnection, database: Database, terms: Terms, items: Sequence[RecordItem]
+) -> Sequence[int]:
+    """`delegation.withdraw` {}: a citizen lets nobody act for them any more; said to a facilitator, that one."""
+    theirs = [item for item in items if item.person_id is not None]
+    pairs = [(item.duty, item.person_id) for item in theirs if item.case and item.duty is not None]
+    await delegations.withdraw(connection, [item.person_id for item in theirs if not item.case], pairs, items[0].now)
+    await audit.note(
+        connection, [audit.Act(item.now, CHAT, "delegation.withdrawn", f"person:{item.person_id}") for item in theirs]
+    )
+    return ()
 
 
 async def explained(

@@ -104,16 +104,32 @@ def _own_acts(scene: Scene) -> tuple[Option, ...]:
     decision, appeal = scene.facts.decision, appeal_of(scene.facts)
     contests = decision is not None and decision.outcome == "not_eligible"
     waits = appeal is not None and appeal.status in ONGOING
-    return (option("status"), *((option("appeal"),) if contests or waits else ()), option("handover"))
+    ways_on = (option("handover"), option("end", "accompany.option_end"))
+    return (option("status"), *((option("appeal"),) if contests or waits else ()), *ways_on)
 
 
 def _act_taken(_scene: Scene, value: str) -> Next:
+    if value == "end":
+        return go("end")
     return _elsewhere(value) if value in {"next", "add"} else switch(value)
 
 
 def _elsewhere(value: str) -> Next:
     """Somebody else: the case in hand is put away with all that is its."""
     return Next(take=Take(desk={}) if value == "next" else Take())
+
+
+def _end(_scene: Scene) -> Ask:
+    """A citizen takes the consent back as easily as it was given: by saying so to whoever they gave it to."""
+    return Ask(
+        Say("accompany.end"), (option("yes", "accompany.option_yes_end"), option("no", "accompany.option_no_end"))
+    )
+
+
+def _ended(_scene: Scene, value: str) -> Next:
+    if value == "no":
+        return go("acts")
+    return done(Say("accompany.ended")).doing(Record("delegation.withdraw"))
 
 
 ACCOMPANY = Dialog(
@@ -125,7 +141,8 @@ ACCOMPANY = Dialog(
         "aloud": Step(_aloud, _assented, to=("identify",)),
         "identify": Step(_identify, _identified, to=("begin",)),
         "begin": Step(_begin, to=("acts",)),
-        "acts": Step(_acts, _act_taken, to=("aloud",)),
+        "acts": Step(_acts, _act_taken, to=("aloud", "end")),
+        "end": Step(_end, _ended, to=("acts",)),
     },
     title=Say("accompany.title"),
     passing=True,

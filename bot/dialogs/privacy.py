@@ -98,7 +98,8 @@ def _withdraw(scene: Scene) -> Entered:
     if not given:
         return done(Say("privacy.no_consent_given"))
     options = [Option(purpose, Say(f"privacy.option_{purpose}")) for purpose in given]
-    return Ask(Say("privacy.withdraw"), (*options, option("keep", "privacy.option_keep")))
+    ways = (option("represented", "privacy.option_represented"), option("keep", "privacy.option_keep"))
+    return Ask(Say("privacy.withdraw"), (*options, *ways))
 
 
 def _withdraw_chosen(_scene: Scene, value: str) -> Next:
@@ -114,6 +115,8 @@ def _withdrawn(scene: Scene, value: str) -> Next:
     if value == "no":
         return done(Say("privacy.kept"))
     purpose = scene.get("purpose")
+    if purpose == "represented":
+        return done(Say("privacy.not_represented")).doing(Record("delegation.withdraw"))
     off = (Record("notifications.set", {"on": False}),) if purpose == Purpose.NOTIFICATION else ()
     return done(Say("privacy.withdrawn")).doing(Record("consent.withdraw", {"purpose": purpose}), *off)
 

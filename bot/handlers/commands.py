@@ -49,6 +49,7 @@ RECORDS: Mapping[str, RecordFunction] = {
     "decision.told": records.decision_told,
     "conversation.reachable": records.set_reachable,
     "delegation.give": delegations.give,
+    "delegation.withdraw": delegations.withdraw,
     "result.explained": delegations.explained,
 }
 

@@ -383,3 +383,12 @@ def test_whoever_was_left_without_a_face_is_found_on_a_page_and_by_digits() -> N
     [left] = [choice for choice in desk.options if choice.startswith("c")]
     desk.taps(left).expects("selfie.ask_front")
     assert desk.whom == "[Pak C. …0002]"
+
+
+def test_a_citizen_may_end_it_with_the_facilitator_too() -> None:
+    one = decided(citizen(1))
+    desk = Desk(one).says("warga").taps("p101").taps("end").expects("accompany.end").taps("yes")
+    assert kinds(desk.written, 101) == ["delegation.withdraw"]
+    one.delegated = False
+    desk.says("hasil").expects("accompany.over")
+    assert desk.session.case == ""

@@ -71,7 +71,7 @@ def test_who_does_not_prove_it_sees_and_erases_nothing() -> None:
 @pytest.mark.parametrize(("number", "purpose"), [("1", "data_access"), ("2", "face"), ("3", "notification")])
 def test_a_consent_is_withdrawn_by_itself_after_its_consequence_was_told(number: str, purpose: str) -> None:
     chat = opened(proven(facts_of(SITI))).taps("withdraw")
-    chat.expects("privacy.withdraw", options=["data_access", "face", "notification", "keep"])
+    chat.expects("privacy.withdraw", options=["data_access", "face", "notification", "represented", "keep"])
     chat.says(number).expects(f"privacy.sure_{purpose}", options=["yes", "no"])
     assert chat.records == []
     chat.says("ya").expects("privacy.withdrawn")
@@ -87,7 +87,7 @@ def test_changing_ones_mind_changes_nothing() -> None:
 
 def test_only_consents_that_were_given_can_be_withdrawn() -> None:
     some = replace(SITI, consents=frozenset({"face"}))
-    opened(proven(facts_of(some))).taps("withdraw").expects("privacy.withdraw", options=["face", "keep"])
+    opened(proven(facts_of(some))).taps("withdraw").expects("privacy.withdraw", options=["face", "represented", "keep"])
     none = replace(SITI, consents=frozenset())
     opened(proven(facts_of(none))).taps("withdraw").expects("privacy.no_consent_given")
 
@@ -183,3 +183,9 @@ def test_the_other_choices_lead_on() -> None:
 
 def test_words_that_fit_no_choice_are_asked_again() -> None:
     opened(proven(facts_of(SITI))).says("12").expects("common.choose", "privacy.choose")
+
+
+def test_a_facilitator_is_no_longer_let_in_and_that_is_told_before() -> None:
+    chat = opened(proven(facts_of(SITI))).taps("withdraw").taps("represented").expects("privacy.sure_represented")
+    chat.taps("yes").expects("privacy.not_represented")
+    assert chat.recorded("delegation.withdraw")

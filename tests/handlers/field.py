@@ -27,7 +27,7 @@ from bot.handlers.channel import Inbound
 from bot.handlers.jobs import JobWorker
 from tests.handlers.support import Bench
 
-OWN = Identity("3510165201800009", "3510160101180009", "Wati", "female", "1980-01-12", "35.10.16")
+OWN = Identity("3510164503870077", "3510160101180009", "Wati", "female", "1980-01-12", "35.10.16")
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ class Field:
         return dict(finished.data)
 
 
-async def field(desk: Desk, nik: str = "3510160101900009", regions: Sequence[str] = ("35.10",)) -> Field:
+async def field(desk: Desk, nik: str = "3510160101900000", regions: Sequence[str] = ("35.10",)) -> Field:
     chat = await desk.chat()
     values = {
         "nik_hash": nik_hash(nik), "name": "Wati", "role": "pkh", "expires_at": desk.now + timedelta(days=90),
@@ -123,7 +123,7 @@ async def test_a_record_of_a_case_passes_the_rules_again(desk: Desk) -> None:
 
 
 async def test_another_facilitator_a_duty_that_is_over_and_a_second_phone_may_nothing(desk: Desk) -> None:
-    at, other = await field(desk), await field(desk, "3510160101900008")
+    at, other = await field(desk), await field(desk, "3510160101800099")
     siti = await at.delegates(SITI)
     await other.write("registration.file", siti, **desk.registration(siti))
     assert await at.holds(siti, other.duty) is None
@@ -216,7 +216,7 @@ async def test_a_guessed_pair_and_one_of_another_region_look_alike(desk: Desk) -
         for nik, kk in (
             (ELSEWHERE.nik, ELSEWHERE.kk),
             (SITI.nik, BAMBANG.kk),
-            ("3510164101990099", SITI.kk),
+            ("3510161203850001", SITI.kk),
         )
     ]
     assert [(finished.outcome, dict(finished.data)) for finished in outcomes] == [("not_together", {})] * 3
@@ -248,3 +248,16 @@ async def test_whoever_is_erased_lets_nobody_act_for_them(desk: Desk) -> None:
         await erasure.scrub(connection, siti, None, desk.now)
     assert await at.holds(siti) is None
     assert (await at.listed())["all"] == 0
+
+
+async def test_a_citizen_takes_it_back_from_one_or_from_all(desk: Desk) -> None:
+    at, other = await field(desk), await field(desk, "3510160101800099")
+    siti, bambang = await at.delegates(SITI), await at.delegates(BAMBANG)
+    assert await other.delegates(SITI) == siti
+    await at.write("delegation.withdraw", siti)
+    assert await at.holds(siti) is None
+    assert await other.holds(siti) is not None
+    assert await at.holds(bambang) is not None
+    await desk.record("delegation.withdraw", await desk.chat(), siti)
+    assert await other.holds(siti) is None
+    assert len(await desk.rows(AuditEvent, AuditEvent.action == "delegation.withdrawn")) == 2
