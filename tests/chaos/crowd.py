@@ -26,6 +26,8 @@ HASTY = 0.3
 KEPT = 0.75
 """So many have no active IKD: their registration is kept at the end of the journey. The others are asked for their face."""
 HEARD_WITHIN_S = 4.0
+PATIENCE_S = 240.0
+"""For the next question of a registration: photos wait for a busy machine, and that is no fault."""
 TALK = (
     "menu", "bantuan", "status", "daftar", "1", "2", "ya", "tidak", "ulangi", "batal", "apa itu PKH?", "terima kasih",
     "selamat siang", "syarat pendaftaran apa saja?", "berapa lama prosesnya?", "kurang paham", "12345", "🙏", "kembali",
@@ -81,7 +83,7 @@ class Crowd:
         self._seconds = seconds
         number = max(turns // TURNS_A_CHAT, min(turns // SHORTEST_CHAT, FEW), 4)
         faces = max(number // CHATS_A_FACE, 1)
-        self.walkers = [Walker(telegram.user(5_400_000_000 + n), nik(n)) for n in range(faces)]
+        self.walkers = [Walker(telegram.user(5_400_000_000 + n), nik(n), patience=PATIENCE_S) for n in range(faces)]
         left = turns - faces * TURNS_OF_A_FACE
         plain = number - faces
         shares = [left // plain + (n < left % plain) for n in range(plain)]

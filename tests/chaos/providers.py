@@ -51,9 +51,10 @@ class Courier(Poster):
         self._doors = itertools.cycle(doors)
         self._dice = dice
         self._copies: set[asyncio.Task[None]] = set()
+        self._over = False
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """The first 2xx. Raises NeverStoredError."""
+        """The first 2xx; status 0 once `give_up` was called. Raises NeverStoredError."""
         path = url.removeprefix(DOOR)
         if self._dice.random() < DELAYED:
             await asyncio.sleep(self._dice.random() * LONGEST_DELAY_S)
@@ -64,10 +65,16 @@ class Courier(Poster):
             answer = await self._once(path, body, headers)
             if 200 <= answer.status < 300:
                 return answer
+            if self._over:
+                return answer
             self.reposted += 1
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_S)
         raise NeverStoredError(f"{path} was not stored within {STORED_WITHIN_S:.0f} s")
+
+    def give_up(self) -> None:
+        """The service is going to stop: what nobody takes is not brought again."""
+        self._over = True
 
     async def settle(self) -> None:
         """Wait for the copies that are under way."""

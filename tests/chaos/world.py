@@ -132,6 +132,7 @@ async def world(folder: Path, dice: random.Random) -> AsyncIterator[World]:
                 await to_its_end(threads, fleet.__enter__)
                 yield World(fleet, postgres, servers, telegram, twilio, courier, http, url, clock, clocked, threads)
             finally:
+                courier.give_up()
                 await courier.settle()
                 await to_its_end(threads, fleet.__exit__, None, None, None)
 

@@ -41,11 +41,12 @@ class Walker:
     nik: str
     heard: list[str] = field(default_factory=list)
     repeats: int = 0
+    patience: float = PATIENCE_S
 
     async def expects(self, fragment: str) -> str:
         while True:
             try:
-                text = str((await self.user.hears(PATIENCE_S)).text)
+                text = str((await self.user.hears(self.patience)).text)
             except TimeoutError:
                 raise AssertionError(f"expected {fragment!r}, heard: {self.heard[-3:]}") from None
             if self.heard and text == self.heard[-1]:
