@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import pytest
-from sqlalchemy import event, select, update
+from sqlalchemy import Row, event, select, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend import db
 from backend.db import Database
-from backend.repositories import dead, inbox
+from backend.repositories import conversations, dead, inbox
 from backend.services.facts import Subject
 from bot.effects import Say
 from bot.events import Choice, Event, JobFinished, PhotoRef, Photos, Started, Text, Timeout, to_json
@@ -68,6 +71,37 @@ async def test_two_workers_on_the_same_chat_advance_it_once(bench: Bench) -> Non
     ids = await bench.rung("turns")
     await asyncio.gather(bench.turns.run(ids), bench.turns.run(ids), bench.turns.run(ids))
     assert len(await bench.outbox()) == 1
+
+
+async def test_a_worker_that_hangs_with_a_chat_in_hand_stops_nobody_else_and_loses_it_after_a_while(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "HANGING_AFTER_MS", "500")
+    hanging, database = Database(postgres_url), Database(postgres_url)
+    bench = Bench(database)
+    for address in ("a", "b"):
+        await bench.arrives(address, Started())
+    async with database.read() as connection:
+        [held] = await connection.execute(select(INBOX.c.conversation_id).order_by(INBOX.c.id).limit(1))
+    async with hanging.engine.connect() as connection:
+        await conversations.lock(connection, [held.conversation_id])
+        await bench.work()
+        assert [m.address for m in bench.channel.sent] == ["b"]
+        async with asyncio.timeout(10):
+            while len(bench.channel.sent) < 2:
+                await asyncio.sleep(0.05)
+                await bench.work()
+        with pytest.raises(DBAPIError):
+            await conversations.set_reachable(connection, [held.conversation_id], False)
+    assert [m.address for m in bench.channel.sent] == ["b", "a"]
+    assert [row.reachable for row in await _chats(database)] == [True, True], "what it says later counts no more"
+    await hanging.close()
+    await database.close()
+
+
+async def _chats(database: Database) -> Sequence[Row[Any]]:
+    async with database.read() as connection:
+        return (await connection.execute(select(CHATS))).all()
 
 
 async def test_a_poison_message_stops_only_its_own_chat_and_is_set_aside_with_its_cause(
