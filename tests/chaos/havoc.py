@@ -25,6 +25,8 @@ NATS_AWAY_S = 2.0
 CAUGHT_UP_WITHIN_S = 60.0
 HANGS_S = 6.0
 STARTS = 10
+MOST_DOWN = 3
+"""Of seven: so that there is always somebody to hang or to kill, and both of a role may be gone at once."""
 CLOCKS = (-7200, -95, 130, 3600, 90_000)
 """Seconds by which a clock is wrong: two hours slow up to more than a day fast."""
 
@@ -75,11 +77,17 @@ class Havoc:
         """One at a time, each time another moment; what was killed is started at once, others may die meanwhile."""
         for number in range(self.kills):
             await asyncio.sleep(self.seconds / self.kills * self.dice.uniform(0.5, 1.5))
-            up = [name for name in ROLES if name not in self._starting]
+            up = await self._up(MOST_DOWN)
             # Every kind once, whatever the dice say.
             kind = ("worker", "sender", "web", "face")[number % 4]
             wanted = [name for name in up if name.startswith(kind)]
             await self._kill(self.dice.choice(wanted if number < 4 and wanted else up))
+
+    async def _up(self, most_down: int) -> list[str]:
+        """Who is up, once there are fewer than so many that are not: a busy machine takes its time to start them."""
+        while len(self._starting) >= most_down:
+            await asyncio.wait(self._starting.values(), return_when=asyncio.FIRST_COMPLETED)
+        return [name for name in ROLES if name not in self._starting]
 
     async def _kill(self, name: str) -> None:
         since = time.monotonic()
@@ -155,8 +163,8 @@ class Havoc:
 
     async def _hang(self) -> None:
         """A worker or sender stops in the middle of whatever it does, and goes on later."""
-        up = [name for name in ROLES if name not in self._starting and name.startswith(("worker", "sender"))]
-        name = self.dice.choice(up)
+        up = await self._up(MOST_DOWN)
+        name = self.dice.choice([name for name in up if name.startswith(("worker", "sender"))])
         service, since = self.world.fleet[name], time.monotonic()
         service.hang()
         try:
