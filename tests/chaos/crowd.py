@@ -105,11 +105,15 @@ class Crowd:
         """Until everybody has said everything. Raises what one of them met."""
         await self._know(http, sandbox)
         think = self._seconds / (max(len(chat.texts) for chat in self.chats) + 1)
-        async with asyncio.TaskGroup() as group:
-            for chat in self.chats:
-                group.create_task(chat.lives(think))
-            for place, walker in enumerate(self.walkers):
-                group.create_task(self._registers(walker, self._seconds * 0.6 * place / len(self.walkers)))
+        spread = self._seconds * 0.6 / len(self.walkers)
+        lives = [
+            *(asyncio.create_task(chat.lives(think)) for chat in self.chats),
+            *(asyncio.create_task(self._registers(walker, spread * n)) for n, walker in enumerate(self.walkers)),
+        ]
+        try:
+            await asyncio.gather(*lives)
+        finally:
+            await _ended(lives)
 
     async def _registers(self, walker: Walker, after: float) -> None:
         await asyncio.sleep(after)
@@ -122,3 +126,12 @@ class Crowd:
             await http.request(
                 "POST", f"{sandbox}/sandbox/control", json={"nik": numbers(chat.person)[0], "ikd": "inactive"}
             )
+
+
+async def _ended(lives: Sequence[asyncio.Task[None]]) -> None:
+    """Nobody goes on; whoever was just being answered may not have noticed the first time."""
+    left = {life for life in lives if not life.done()}
+    while left:
+        for life in left:
+            life.cancel()
+        _, left = await asyncio.wait(left, timeout=0.5)
