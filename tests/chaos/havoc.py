@@ -25,6 +25,7 @@ NATS_AWAY_S = 2.0
 CAUGHT_UP_WITHIN_S = 60.0
 HANGS_S = 6.0
 STARTS = 10
+REST_S = 40.0
 MOST_DOWN = 3
 """Of seven: so that there is always somebody to hang or to kill, and both of a role may be gone at once."""
 CLOCKS = (-7200, -95, 130, 3600, 90_000)
@@ -77,7 +78,7 @@ class Havoc:
         """One at a time, each time another moment; what was killed is started at once, others may die meanwhile."""
         for number in range(self.kills):
             await asyncio.sleep(self.seconds / self.kills * self.dice.uniform(0.5, 1.5))
-            up = await self._up(MOST_DOWN)
+            up = await self._rested()
             # Every kind once, whatever the dice say.
             kind = ("worker", "sender", "web", "face")[number % 4]
             wanted = [name for name in up if name.startswith(kind)]
@@ -88,6 +89,15 @@ class Havoc:
         while len(self._starting) >= most_down:
             await asyncio.wait(self._starting.values(), return_when=asyncio.FIRST_COMPLETED)
         return [name for name in ROLES if name not in self._starting]
+
+    async def _rested(self) -> list[str]:
+        """Who is up and was left alone for a while: what was lost with three workers in a row is given up on, rightly."""
+        while True:
+            up = await self._up(MOST_DOWN)
+            lately = {t.who for t in self.troubles if t.kind == "kill" and time.monotonic() - t.since < REST_S}
+            if rested := [name for name in up if name not in lately]:
+                return rested
+            await asyncio.sleep(0.5)
 
     async def _kill(self, name: str) -> None:
         since = time.monotonic()

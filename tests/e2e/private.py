@@ -9,6 +9,7 @@ from backend.sandbox.residents import load_residents
 ACCOUNT_NUMBER = "1234 5678 9012 345"  # the one that tests give
 SECRETS = re.compile(r"TOKEN|SECRET|SECRET_KEYS")
 LONG_NUMBER = re.compile(r"(?<![\d.])\d{16}(?!\d)")  # not the digits behind a decimal point
+TRACE = re.compile(r'"trace":"[0-9a-f]{16}"')  # of chance, and one in two thousand has no letter
 MASK = "▇"
 
 
@@ -23,4 +24,4 @@ def leaks(text: str, environment: dict[str, str]) -> list[str]:
     secrets = {value for name, value in environment.items() if name.startswith("PERLINSOS_") and SECRETS.search(name)}
     known = sorted({*names, *numbers, *accounts, *secrets} - {""}, key=len, reverse=True)
     private = re.compile("|".join([*map(re.escape, known), LONG_NUMBER.pattern]))
-    return [private.sub(MASK * 3, line) for line in text.splitlines() if private.search(line)]
+    return [private.sub(MASK * 3, line) for line in text.splitlines() if private.search(TRACE.sub("", line))]
