@@ -17,6 +17,7 @@ from backend.commands.common import fail, load_settings, open_database, out, wit
 from backend.commands.dead import dead_app
 from backend.commands.dialogs import dialogs
 from backend.commands.doctor import doctor
+from backend.commands.duplicates import duplicates
 from backend.commands.facilitators import facilitator_app
 from backend.commands.imports import import_command
 from backend.commands.nlu import nlu_app
@@ -49,6 +50,7 @@ app.command()(select)
 app.command("import")(import_command)
 app.command()(dialogs)
 app.command()(doctor)
+app.command()(duplicates)
 app.command()(partitions)
 
 

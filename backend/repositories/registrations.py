@@ -160,3 +160,16 @@ async def submitted(connection: AsyncConnection, region: str, after: int, most: 
         where.append(in_region(_R.region_code, region))
     found = await connection.execute(select(_R.id).where(*where).order_by(_R.id).limit(most))
     return list(found.scalars())
+
+
+async def following(connection: AsyncConnection, after: int, most: int) -> list[int]:
+    """Ids of living registrations in their order."""
+    found = await connection.execute(
+        select(_R.id).where(_R.id > after, _R.status.not_in(OVER)).order_by(_R.id).limit(most)
+    )
+    return list(found.scalars())
+
+
+async def count(connection: AsyncConnection) -> int:
+    """How many registrations live."""
+    return int((await connection.execute(select(func.count(_R.id)).where(_R.status.not_in(OVER)))).scalar_one())

@@ -75,3 +75,30 @@ def test_four_reasons_fit_on_a_small_screen() -> None:
         "• Listrik: rekening atau token listrik bulan terakhir atau meteran listrik yang terbaca angkanya" in chat.text
     )
     assert len(chat.text) <= 650
+
+
+GROUNDS = {
+    "Bambang Sutrisno": ["data_wrong", "circumstances", "misused"],
+    "Sumiati": ["data_wrong", "circumstances", "misused"],
+    "Nurhayati": ["data_wrong", "circumstances", "misused"],
+    "Agus Hariyanto": ["data_wrong", "circumstances", "household_wrong", "misused"],
+    "Slamet Riyadi": ["data_wrong", "misused"],
+    "Aminah Siti": ["data_wrong", "circumstances", "household_wrong", "misused"],
+}
+
+
+@pytest.mark.parametrize("name", GROUNDS)
+def test_every_refused_resident_is_offered_the_grounds_that_fit(name: str) -> None:
+    decided(name).says("sanggah").expects("appeal.which_ground", options=GROUNDS[name])
+    for ground in GROUNDS[name][1:-1]:
+        chat = decided(name).says("sanggah").taps(ground).expects(f"appeal.photos_{ground}")
+        assert len(chat.text) <= 500
+        chat.says("selesai").expects(f"appeal.statement_{ground}")
+
+
+def test_rahmawati_contests_her_household_apart_from_her_electricity() -> None:
+    """Four reasons: a wrong household touches her decile and nothing else of them."""
+    chat = decided("Rahmawati").says("sanggah").says("desil").expects("appeal.which_ground")
+    assert "household_wrong" in chat.options
+    chat = decided("Rahmawati").says("sanggah").says("listrik").expects("appeal.which_ground")
+    assert "household_wrong" not in chat.options

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import random
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from backend.policy.comparison import differences
+from backend.policy.evaluation import evaluate
 from backend.policy.loading import load_baseline, load_rule_sets
 from backend.policy.located import PolicyError
-from backend.policy.rulesets import RuleSets, content_of
+from backend.policy.rulesets import RuleSets, Threshold, content_of, digest_of
 from backend.policy.stored import ContentChanged, from_content
+from backend.policy.values import Datum, Verdict
+from tests.policy import stories
 from tests.policy.versions import stricter, with_version
 
 BEGINS = date(2026, 12, 1)
@@ -91,3 +96,43 @@ data:
         "The rule car is new: it refuses when car.",
     ]
     assert differences(loaded.get("pkh", "2026-1"), loaded.get("pkh", "2026-1")) == []
+
+
+APPLICANTS = 10_000
+
+
+def _applicant(chance: random.Random) -> dict[str, bool | int | str | tuple[str, ...] | None]:
+    return {
+        "consent_data_access": chance.random() < 0.95,
+        "nik_active": chance.random() < 0.97,
+        "kk_registered_by_other": chance.random() < 0.05,
+        "decile": chance.choice([None, *range(11)]),
+        "power_va": chance.choice([None, 450, 900, 1300, 2200]),
+        "income": chance.choice([None, 0, chance.randrange(9_000_000)]),
+        "account_turnover": chance.choice([0, chance.randrange(200_000_000)]),
+        "components": tuple(chance.choices(["sd", "smp", "lansia"], k=chance.randrange(3))),
+        "civil_servant": chance.random() < 0.03,
+    }
+
+
+def test_ten_thousand_applicants_are_replayed_the_same_whatever_the_rules_became() -> None:
+    """What was decided is decided again by the version that decided it, from what was stored, and comes out the same."""
+    chance, home, day = random.Random(2026), stories.BANYUWANGI, date(2026, 11, 22)
+    rules = load_rule_sets().pick("pkh", home, day)
+    tighter = {**rules.thresholds, "power_va_limit": Threshold(900), "decile_highest": Threshold(1)}
+    changed = replace(rules, version="2026-2", start=day, thresholds=tighter, digest="")
+    changed = replace(changed, digest=digest_of(changed))
+    later = RuleSets((rules, changed))
+    assert later.pick("pkh", home, day) is changed
+    differs = 0
+    for _ in range(APPLICANTS):
+        inputs = stories.person(**_applicant(chance))
+        verdict = evaluate(rules, inputs, region=home)
+        stored = json.dumps([verdict.to_json(), {name: datum.to_json() for name, datum in inputs.items()}])
+        told, data = json.loads(stored)
+        named = later.get(told["rule_set"]["id"], told["rule_set"]["version"])
+        assert named.digest == told["rule_set"]["digest"]
+        again = {name: Datum.from_json(datum) for name, datum in data.items()}
+        assert evaluate(named, again, region=home) == verdict == Verdict.from_json(told)
+        differs += evaluate(changed, again, region=home).outcome != verdict.outcome
+    assert differs > APPLICANTS / 100

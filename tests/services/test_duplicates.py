@@ -8,14 +8,17 @@ from typing import Any
 
 import pytest
 
-from backend.models import AccountMark, AuditEvent, Decision, ReviewCase, ReviewMember
+from backend.db import Database
+from backend.models import AccountMark, Appeal, AuditEvent, Decision, ReviewCase, ReviewMember
 from backend.repositories import duplicates as stored
 from backend.repositories import review_cases
 from backend.sandbox.residents import Resident, load_residents
-from backend.services import duplicates
+from backend.services import duplicates, review
 from backend.services.duplicates import CaseError
 from backend.services.imports import import_file
+from tests.command_line import Runner
 from tests.services.conftest import Desk, identity_of
+from tests.services.test_policy_commands import decided
 
 RESIDENTS = load_residents()
 SITI, BAMBANG, SUMIATI, NURHAYATI, ANDI, PONIRAH, AGUS, RAHMAWATI, SLAMET, AMINAH, JOKO, WAHYUNI = RESIDENTS
@@ -163,3 +166,43 @@ async def test_who_is_erased_leaves_the_cases(desk: Desk) -> None:
     await desk.do("person.erase", chat, person, person_id=person)
     assert await cases(desk) == [("account", "cleared", [second])]
     assert len(await desk.rows(AccountMark)) == 1
+
+
+def test_the_command_examines_what_was_there_before(run: Runner) -> None:
+    asyncio.run(decided(run.url))
+
+    async def same_account() -> None:
+        database = Database(run.url)
+        async with database.write() as connection:
+            await connection.execute(stored.REGISTRATIONS.update().values(details={"bank": "BRI", "account": ONE}))
+        await database.close()
+
+    asyncio.run(same_account())
+    assert "1 new review cases" in run("duplicates", "--no-progress").stdout
+    assert "0 new review cases" in run("duplicates", "--no-progress").stdout
+
+
+async def test_aminah_shares_a_card_contests_it_and_the_officer_tells_them_apart(desk: Desk) -> None:
+    """The rule refuses her with an appeal, the case is only looked at: each goes its own way."""
+    await desk.decided(SITI)
+    chat, person_id, decision_id = await desk.decided(AMINAH)
+    [case] = [row for row in await desk.rows(ReviewCase) if row.kind == "kk"]
+    facts = await desk.facts(chat, person_id)
+    assert facts.decision is not None
+    assert [reason.code for reason in facts.decision.reasons] == ["kk_registered"]
+    await decide(desk, case.id, "cleared", "Ipar, sudah pecah KK.")
+    assert (await desk.facts(chat, person_id)).decision == facts.decision
+    contest = desk.appeal(decision_id, kind="household_wrong", reasons=["kk_registered"])
+    await desk.record("appeal.file", chat, person_id, **contest)
+    [appeal] = await desk.rows(Appeal)
+    async with desk.database.write() as connection:
+        rung = await review.resolve(
+            connection, desk.database, appeal.id, "upheld", "KK baru sudah terbit.", "budi", desk.now
+        )
+    [job] = rung.jobs
+    await desk.run(job)
+    facts = await desk.facts(chat, person_id)
+    assert facts.decision is not None
+    assert facts.decision.outcome == "eligible"
+    assert ("kk_registered", "for") in [(reason.code, reason.kind) for reason in facts.decision.reasons]
+    assert [row.state for row in await desk.rows(ReviewCase) if row.kind == "kk"] == ["cleared"]
