@@ -11,11 +11,11 @@ from sqlalchemy import select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.db import Database
-from backend.models import BenefitState, Person, table
+from backend.models import BenefitState, Decision, Person, Registration, table
 from backend.repositories.sets import among
 from backend.repositories.source_records import Incoming, Known
 
-STATES, PEOPLE = table(BenefitState), table(Person)
+STATES, PEOPLE, REGISTRATIONS, DECISIONS = map(table, (BenefitState, Person, Registration, Decision))
 _B = STATES.c
 KINDS = frozenset({"quota", "payments"})
 _CHANGING = ("state", "amount", "source", "as_of", "digest", "run_id", "imported_at")
@@ -46,6 +46,32 @@ async def of_people(connection: AsyncConnection, ids: Iterable[int]) -> dict[int
     for row in found:
         rows.setdefault(row[0], []).append(BenefitRow(*row))
     return rows
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """A state (its row's `id`) that an import brought or changed, and the chat that hears of it."""
+
+    id: int
+    person_id: int
+    conversation_id: int
+
+
+async def news_of(connection: AsyncConnection, run_id: int, since: datetime, after: int, most: int) -> list[News]:
+    """What an import, begun at `since`, brought or changed about people who are eligible now and want to be told; rows
+    after the row `after`, in their order."""
+    r, d, p = REGISTRATIONS.c, DECISIONS.c, PEOPLE.c
+    found = await connection.execute(
+        select(_B.id, p.id, r.conversation_id)
+        .join(PEOPLE, p.nik_hash == _B.nik_hash)
+        .join(REGISTRATIONS, r.person_id == p.id)
+        .join(DECISIONS, (d.registration_id == r.id) & d.current)
+        .where(_B.id > after, _B.run_id == run_id, _B.imported_at >= since)
+        .where(d.outcome == "eligible", p.notifications, r.conversation_id.is_not(None))
+        .order_by(_B.id)
+        .limit(most)
+    )
+    return [News(*row) for row in found]
 
 
 # --- as imports see it; keys are a NIK's hash with a period ---------------------------------------------------------------

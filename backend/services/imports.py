@@ -23,6 +23,7 @@ from backend.db import Database
 from backend.repositories import audit, benefits, source_records
 from backend.repositories.source_records import Incoming, RunRow
 from backend.services import duplicates
+from backend.services.benefits import begin_telling
 from backend.services.clock import local_day
 from backend.services.import_formats import FORMATS
 from backend.services.import_reading import Batch, Reader, Rejected, fingerprint
@@ -175,6 +176,8 @@ async def _end(database: Database, run: RunRow, now: datetime) -> Counts:
         if not await source_records.advance(connection, run, {"status": "done", "updated_at": now}):
             raise ImportRefused("another process is importing this very file")
         await audit.note(connection, [audit.Act(now, run.actor, "import.done", f"import:{run.id}", told)])
+        if run.kind in benefits.KINDS and run.added + run.changed:
+            await begin_telling(connection, run, now)
     return counts
 
 

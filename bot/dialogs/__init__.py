@@ -86,6 +86,7 @@ ACCOMPANIED: frozenset[str] = BEFORE_PROOF | {
 NOTICES: dict[str, str] = {
     "decision": "result",
     "appeal": "appeal_news",
+    "benefit": "payment",
     "officer": "officer",
 }
 

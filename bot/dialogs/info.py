@@ -20,9 +20,11 @@ def _payment(scene: Scene) -> Entered:
     Who is not yet decided is told what comes first.
     """
     if owner(scene) is None:
-        return done(Say("info.payment"))
+        return done(Say("result.news" if scene.get("notice") else "info.payment"))
     if progress := progress_lines(scene.facts):
         return done(Say("info.payment_known", {"progress": progress}))
+    if scene.get("notice"):
+        return done()
     decision = scene.facts.decision
     known = decision is not None and decision.outcome == "eligible"
     return done(Say("info.payment_eligible" if known else "info.payment"))

@@ -16,6 +16,7 @@ from backend.repositories.jobs import JobRow
 from backend.services import (
     appeal_clock,
     appeals,
+    benefits,
     broadcasts,
     delegations,
     facilitators,
@@ -64,6 +65,7 @@ JOBS: Mapping[str, JobFunction] = {
     "selection.tell": selection_runs.tell,
     "appeals.watch": appeal_clock.look,
     broadcasts.FEED_JOB: broadcasts.feed,
+    "benefits.tell": benefits.tell,
     "person.erase": privacy.erase,
     "facilitator.code": facilitators.look_at_code,
     "facilitator.bind": facilitators.bind,

@@ -77,6 +77,13 @@ def test_what_is_known_of_quota_and_payment_is_said_with_source_and_day(known: d
     assert len(chat.text) <= 500
 
 
+def test_news_of_a_payment_is_told_to_its_owner_and_to_nobody_else() -> None:
+    facts = facts_of(SITI, decision=ACCEPTED, quota=PLACED)
+    assert "sudah mendapat tempat" in proven(facts).notice("benefit", {}).expects("info.payment_known").text
+    Conversation(facts).notice("benefit", {}).expects("result.news")
+    proven(facts_of(SITI, decision=ACCEPTED)).notice("benefit", {}).expects_silence()
+
+
 def test_payments_are_nobody_elses_business() -> None:
     chat = Conversation(facts_of(SITI, decision=ACCEPTED, quota=PLACED), means(ask_payment="kpn cair"))
     chat.says("kpn cair").expects("info.payment")

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from backend.models import BenefitState, Decision
+from backend.models import BenefitState, Decision, Job
 from backend.sandbox.residents import Resident, load_residents
 from backend.services.imports import OLDER, TWICE, Counts, import_file, try_out
 from bot.facts import PaymentFacts, QuotaFacts
 from tests.services.conftest import Desk
 
-SITI, BAMBANG, SUMIATI, *_ = load_residents()
+SITI, BAMBANG, SUMIATI, *_, WAHYUNI = load_residents()
 
 
 async def brought(desk: Desk, folder: Path, kind: str, *rows: str) -> Counts:
@@ -90,6 +90,38 @@ async def test_for_the_refused_nothing_is_told_whatever_a_file_says(
     chat, person_id, _ = await desk.decided(resident)
     await brought(desk, tmp_path, "quota", f"{resident.nik},placed,Kemensos,2026-11-01")
     assert (await desk.facts(chat, person_id)).quota is None
+
+
+async def told(desk: Desk) -> list[tuple[int, str]]:
+    """Whom the jobs that wait tell something: chats and notices."""
+    found = []
+    while waiting := [row for row in await desk.rows(Job) if row.kind == "benefits.tell" and row.status == "queued"]:
+        for row in waiting:
+            finished = await desk.run(row.id)
+            found += [(chat, notice.kind) for chat, _, notice in finished.notices]
+    return found
+
+
+async def test_the_eligible_are_told_of_what_is_new_and_nobody_else_and_nothing_twice(
+    desk: Desk, tmp_path: Path
+) -> None:
+    chat, _, _ = await desk.decided(SITI)
+    await desk.decided(BAMBANG)
+    wahyuni, wahyuni_id, _ = await desk.decided(WAHYUNI)
+    await desk.record("notifications.set", wahyuni, wahyuni_id, on=False)
+    rows = (
+        f"{SITI.nik},2026-3,paid,225000,Himbara,2026-09-15",
+        f"{SITI.nik},2026-4,ordered,225000,Himbara,2026-11-20",
+        f"{BAMBANG.nik},2026-4,ordered,225000,Himbara,2026-11-20",
+        f"{WAHYUNI.nik},2026-4,ordered,225000,Himbara,2026-11-20",
+    )
+    await brought(desk, tmp_path, "payments", *rows)
+    assert await told(desk) == [(chat, "benefit")]
+    await brought(desk, tmp_path, "payments", *rows)
+    assert await told(desk) == []
+    desk.later(days=1)
+    await brought(desk, tmp_path, "payments", f"{SITI.nik},2026-4,paid,225000,Himbara,2026-11-21", *rows[2:])
+    assert await told(desk) == [(chat, "benefit")]
 
 
 async def test_who_is_erased_leaves_neither_place_nor_payment(desk: Desk, tmp_path: Path) -> None:
