@@ -70,7 +70,10 @@ def _add_web(app: FastAPI, runtime: Runtime) -> None:
     from backend.api.app import add_api
 
     settings, parts = runtime.settings, runtime.parts
-    add_api(app, parts.database, parts.bus, parts.photos, parts.now, auto_select=settings.auto_select == "on")
+    add_api(
+        app, parts.database, parts.bus, parts.photos, parts.now,
+        auto_select=settings.auto_select == "on", loopback=settings.sandbox == "on",
+    )  # fmt: skip
 
 
 def _add_webhooks(app: FastAPI, runtime: Runtime) -> None:

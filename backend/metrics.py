@@ -57,6 +57,14 @@ QUEUE_ROWS = Gauge("perlinsos_queue_rows", "Rows that are due; 10,000 means that
 RINGS = Counter("perlinsos_bus_rings_total", "Ids that were rung for", ["topic"])
 RINGS_GIVEN_UP = Counter("perlinsos_bus_given_up_total", "Ids that kept failing: now dead letters", ["topic"])
 DEAD_LETTERS = Counter("perlinsos_dead_letters_total", "Rows that were set aside after their last try", ["topic"])
+WEBHOOK_DELIVERIES = Counter(
+    "perlinsos_webhook_deliveries_total",
+    "Tries to tell another system of an event, by what came of them",
+    ["kind", "result"],
+)
+WEBHOOK_DELIVERY_SECONDS = Histogram(
+    "perlinsos_webhook_delivery_seconds", "The subscriber's part of a delivery", buckets=_PATIENT
+)
 BUS_BACKLOG = Gauge("perlinsos_bus_backlog", "Rings that nobody has taken", ["topic"])
 
 # A counter that first shows itself with 1 has not grown for Prometheus: what is alarmed about begins at 0.

@@ -21,6 +21,7 @@ from backend.gateways.http import HttpClient, HttpError
 from backend.gateways.ikd import IkdGateway
 from backend.gateways.photo_store import PhotoStore
 from backend.gateways.sources import SourcesGateway
+from backend.gateways.webhooks import WebhookGateway
 from backend.repositories import contents
 from backend.roles import Role, pool_size
 from backend.services.sources import Sources
@@ -171,6 +172,10 @@ class Parts:
         return found
 
     @cached_property
+    def webhooks(self) -> WebhookGateway:
+        return WebhookGateway(loopback=self.settings.sandbox == "on")
+
+    @cached_property
     def executors(self) -> Executors:
         from bot.handlers.commands import Executors
 
@@ -187,6 +192,7 @@ class Parts:
             faces=self.faces,
             photos=self.photos,
             channels=self.channels,
+            webhooks=self.webhooks,
             code=code,
             auto_select=self.settings.auto_select == "on",
             programme=self.settings.programme,
@@ -204,6 +210,8 @@ class Parts:
     async def close(self) -> None:
         if self.made("faces"):
             self.faces.close()
+        if self.made("webhooks"):
+            await self.webhooks.close()
         if self.made("http"):
             await self.http.close()
         await self.database.close()

@@ -11,7 +11,8 @@ import structlog
 from backend import metrics
 from backend.bus import Bus, Topic
 from backend.db import Database
-from backend.repositories import conversations, inbox, jobs, outbox
+from backend.repositories import conversations, event_feed, inbox, jobs, outbox
+from backend.services.announce import FAN_OUT
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +55,10 @@ class Sweep:
             soon = timedelta(seconds=SWEEP_EVERY)
             unsent = await outbox.waiting_conversations(connection, now, soon, sends, MOST_SWEPT)
             waiting = await jobs.waiting(connection, now, works, MOST_SWEPT)
+            untold = await event_feed.are_waiting(connection) and not await jobs.is_open(connection, FAN_OUT)
+        if untold:
+            async with self._database.write() as connection:
+                waiting += await jobs.add(connection, [jobs.JobDraft(None, FAN_OUT, {})], now)
         await self._bus.ring("turns", [*pending, *timers])
         await self._bus.ring("sends", unsent)
         await self._bus.ring("jobs", waiting)

@@ -15,6 +15,7 @@ from backend.api import (
     broadcasts,
     conversations,
     decisions,
+    events,
     facilitators,
     people,
     problems,
@@ -43,6 +44,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     conversations.router,
     people.router,
     facilitators.router,
+    events.router,
     stats.router,
     audit_events.router,
     broadcasts.router,
@@ -60,13 +62,20 @@ def routes() -> list[APIRoute]:
 
 
 def add_api(
-    app: FastAPI, database: Database, bus: Bus, photos: PhotoStore, now: Callable[[], datetime], *, auto_select: bool
+    app: FastAPI,
+    database: Database,
+    bus: Bus,
+    photos: PhotoStore,
+    now: Callable[[], datetime],
+    *,
+    auto_select: bool,
+    loopback: bool = False,
 ) -> None:
     """`/api/v1` on this application. Raises RuleMissingError before anything is served without a rule."""
     unruled = {route.name for route in routes()} ^ set(RULES)
     if unruled:
         raise RuleMissingError(", ".join(sorted(unruled)))
-    app.state.api_services = Services(database, bus, photos, now, auto_select)
+    app.state.api_services = Services(database, bus, photos, now, auto_select, loopback)
     app.add_middleware(Conditional)  # inside of the names: an answer is kept with its tag
     app.add_middleware(Naming)  # inside of what add_handlers puts around: its problems free the name too
     app.add_exception_handler(Replay, replayed)

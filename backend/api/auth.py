@@ -26,13 +26,15 @@ from backend.tracing import follow, trace_of
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the routes work with. `auto_select`: the selection follows a registration by itself."""
+    """What the routes work with. `auto_select`: the selection follows a registration by itself. `loopback`: webhooks may
+    go to this machine itself."""
 
     database: Database
     bus: Bus
     photos: PhotoStore
     now: Callable[[], datetime]
     auto_select: bool
+    loopback: bool = False
 
 
 def services(request: Request) -> Services:
@@ -56,6 +58,7 @@ OFFICERS = ADMIN | {KeyRole.REVIEWER}
 READERS = OFFICERS | {KeyRole.READER}
 ALL = READERS | {KeyRole.PORTAL}
 FILING = ADMIN | {KeyRole.PORTAL}
+READING = FILING | {KeyRole.READER}
 
 RULES: Mapping[str, Rule] = {
     "list_registrations": Rule(ALL),
@@ -97,6 +100,17 @@ RULES: Mapping[str, Rule] = {
     "read_broadcast": Rule(READERS),
     "step_broadcast": Rule(ADMIN),
     "list_recipients": Rule(READERS),
+    "list_events": Rule(READING),
+    "list_subscriptions": Rule(FILING),
+    "create_subscription": Rule(FILING),
+    "read_subscription": Rule(FILING),
+    "change_subscription": Rule(FILING),
+    "delete_subscription": Rule(FILING),
+    "rotate_secret": Rule(FILING),
+    "test_subscription": Rule(FILING),
+    "replay_events": Rule(FILING),
+    "list_deliveries": Rule(FILING),
+    "read_delivery": Rule(FILING),
     "read_stats": Rule(READERS),
     "list_audit_events": Rule(ADMIN | {KeyRole.READER}, everywhere=True),
 }

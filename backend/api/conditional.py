@@ -34,6 +34,11 @@ def tag_of(content: bytes) -> str:
     return f'"{crypto.ring().index("etag", sha256(content).hexdigest()).hex()[:32]}"'
 
 
+def tag_for(shown: BaseModel) -> str:
+    """The tag of a resource as its GET shows it."""
+    return tag_of(shown.model_dump_json().encode())
+
+
 @dataclass(frozen=True, slots=True)
 class Expected:
     """What the caller has read before they act; empty when they do not say."""
@@ -45,7 +50,7 @@ class Expected:
 
     def check(self, shown: BaseModel) -> None:
         """Raises 412 when the resource, as this caller would be shown it now, is another than they have read."""
-        if self.tags and "*" not in self.tags and tag_of(shown.model_dump_json().encode()) not in self.tags:
+        if self.tags and "*" not in self.tags and tag_for(shown) not in self.tags:
             raise Problem(412, "precondition_failed", "It has changed since; read it again.")
 
 
@@ -67,7 +72,8 @@ def _expected(
 
 
 IfMatch = Annotated[Expected, Depends(_expected)]
-"""For routes that change one resource and answer with it as its GET does: its tag comes along."""
+"""For routes that change one resource and answer with it as its GET does: its tag comes along. One that answers with more
+than the GET sets `ETag` to `tag_for` what that would show."""
 
 
 class Conditional:
@@ -104,8 +110,11 @@ def _may_be_tagged(scope: Scope, start: Message) -> bool:
 
 
 def _conditioned(scope: Scope, start: Message, body: Message) -> tuple[Message, Message]:
-    tag = tag_of(body["body"])
-    headers: list[tuple[bytes, bytes]] = [*start["headers"], (b"etag", tag.encode())]
+    headers: list[tuple[bytes, bytes]] = list(start["headers"])
+    own = next((said for name, said in headers if name == b"etag"), None)
+    tag = own.decode() if own is not None else tag_of(body["body"])
+    if own is None:
+        headers.append((b"etag", tag.encode()))
     if scope["method"] == "GET":
         named = {name for name, _ in headers}
         headers += [(name, said) for name, said in _REVALIDATE.items() if name not in named]

@@ -101,12 +101,21 @@ class _Call:
 
 
 class HttpClient:
-    """A connection pool shared by all gateways and channels of a process. Close it, or use it with `async with`."""
+    """A connection pool shared by all gateways and channels of a process. Close it, or use it with `async with`.
 
-    def __init__(self, *, max_connections: int | None = 512, connect_timeout: float = CONNECT_TIMEOUT_S) -> None:
+    `only_at` (name, address, port): this name is spoken to at this address and no other, whatever proxies there are.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_connections: int | None = 512,
+        connect_timeout: float = CONNECT_TIMEOUT_S,
+        only_at: tuple[str, str, int] | None = None,
+    ) -> None:
+        builder = _proxied(ClientBuilder()) if only_at is None else ClientBuilder().no_proxy().resolve(*only_at)
         self._client: Client = (
-            _proxied(ClientBuilder())
-            .user_agent("perlinsos")
+            builder.user_agent("perlinsos")
             .follow_redirects(False)  # done here: the transport would carry a caller's headers to another host
             .referer(False)
             .max_connections(max_connections)

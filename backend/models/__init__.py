@@ -6,6 +6,7 @@ from backend.models.base import Base, Utc, table
 from backend.models.broadcasts import Broadcast, BroadcastRecipient
 from backend.models.cases import Appeal, AppealEvent, Decision, DisputedDatum, Registration, SelectionRun, Ticket
 from backend.models.chats import Content, Conversation, DeadLetter, Inbox, Job, Outbox, Pace
+from backend.models.events import Event, WebhookAttempt, WebhookDelivery, WebhookSubscription
 from backend.models.facilitators import CodeTry, Delegation, Explanation, Facilitator, FacilitatorRegion
 from backend.models.offices import ApiKey, AuditEvent, Region, User
 from backend.models.people import Consent, FaceCheck, Person, Photo, PkhRecord
@@ -32,6 +33,7 @@ __all__ = [
     "Decision",
     "Delegation",
     "DisputedDatum",
+    "Event",
     "Explanation",
     "FaceCheck",
     "Facilitator",
@@ -55,5 +57,8 @@ __all__ = [
     "Ticket",
     "User",
     "Utc",
+    "WebhookAttempt",
+    "WebhookDelivery",
+    "WebhookSubscription",
     "table",
 ]

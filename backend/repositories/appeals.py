@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.domain.appeals import OPEN
 from backend.models import Appeal, AppealEvent, table
+from backend.repositories import events
 from backend.repositories.sets import among
 
 APPEALS = table(Appeal)
@@ -104,7 +105,9 @@ async def add_events(connection: AsyncConnection, rows: Sequence[Mapping[str, An
     if not rows:
         return []
     added = await connection.execute(insert(EVENTS).returning(EVENTS.c.id), [dict(row) for row in rows])
-    return list(added.scalars())
+    ids = list(added.scalars())
+    await events.appeals_moved(connection, {row["appeal_id"] for row in rows}, rows[0]["at"])
+    return ids
 
 
 async def history_of(connection: AsyncConnection, appeal_ids: Iterable[int]) -> dict[int, list[AppealEventRow]]:

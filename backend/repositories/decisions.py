@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.db import Database
 from backend.models import Decision, DisputedDatum, Registration, table
+from backend.repositories import events
 from backend.repositories.sets import InsertSet, among
 
 DECISIONS = table(Decision)
@@ -91,7 +92,9 @@ async def add_many(
         await connection.execute(
             update(DECISIONS).where(_D.registration_id.in_(replaced), _D.current).values(current=False)
         )
-    return await _INSERT(connection, [_EACH_OF(row) for row in rows], (True, now, run_id))
+    ids = await _INSERT(connection, [_EACH_OF(row) for row in rows], (True, now, run_id))
+    await events.decisions_made(connection, ids, now)
+    return ids
 
 
 async def add(connection: AsyncConnection, values: Mapping[str, Any]) -> int:

@@ -30,7 +30,7 @@ from backend.models import (
     Ticket,
     table,
 )
-from backend.repositories import duplicates
+from backend.repositories import duplicates, events
 from bot.events import Text, to_json
 
 PEOPLE, CONVERSATIONS, REGISTRATIONS, DECISIONS = map(table, (Person, Conversation, Registration, Decision))
@@ -73,6 +73,7 @@ async def scrub(connection: AsyncConnection, person_id: int, asking_chat: int | 
             **personal, nik_hash=tombstone, sex="", level="none", notifications=False, erased_at=now, updated_at=now
         )
     )
+    await events.people_changed(connection, "person.erased", [person_id], now)
 
 
 def _chats(person_id: int) -> Select[Any]:

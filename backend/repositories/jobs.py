@@ -179,3 +179,13 @@ async def is_open(connection: AsyncConnection, kind: str, *, but: int | None = N
     if but is not None:
         statement = statement.where(j.id != but)
     return (await connection.execute(statement)).first() is not None
+
+
+async def queued_by(connection: AsyncConnection, kind: str, token: str, at: datetime, *, but: int) -> bool:
+    """Whether a job of this kind and token, another than `but`, is queued for that moment or an earlier one."""
+    j = JOBS.c
+    early = or_(j.not_before.is_(None), j.not_before <= at)
+    found = await connection.execute(
+        select(j.id).where(j.open, j.kind == kind, j.token == token, j.status == "queued", j.id != but, early).limit(1)
+    )
+    return found.first() is not None

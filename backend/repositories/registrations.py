@@ -11,6 +11,7 @@ from sqlalchemy import Column, ColumnElement, bindparam, func, insert, or_, sele
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.models import Registration, table
+from backend.repositories import events
 from backend.repositories.sets import among
 
 REGISTRATIONS = table(Registration)
@@ -96,7 +97,9 @@ async def add(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) ->
     if not rows:
         return {}
     added = await connection.execute(insert(REGISTRATIONS).returning(_R.number, _R.id), [dict(row) for row in rows])
-    return {row.number: row.id for row in added}
+    ids = {row.number: row.id for row in added}
+    await events.registrations_created(connection, list(ids.values()), rows[0]["created_at"])
+    return ids
 
 
 _COMPLETE = (
@@ -119,6 +122,7 @@ async def complete(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]
     new_region_code, new_details and at."""
     if rows:
         await connection.execute(_COMPLETE, [dict(row) for row in rows])
+        await events.registrations_submitted(connection, [row["row_id"] for row in rows], rows[0]["at"])
 
 
 async def set_status(connection: AsyncConnection, ids: Sequence[int], status: str, now: datetime) -> None:
@@ -126,6 +130,8 @@ async def set_status(connection: AsyncConnection, ids: Sequence[int], status: st
         await connection.execute(
             update(REGISTRATIONS).where(among(connection, _R.id, ids)).values(status=status, updated_at=now)
         )
+    if status == SUBMITTED:
+        await events.registrations_submitted(connection, ids, now)
 
 
 async def waiting_of(connection: AsyncConnection, person_id: int) -> list[RegistrationRow]:

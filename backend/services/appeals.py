@@ -16,6 +16,7 @@ from backend.domain.levels import Act, Level, may
 from backend.domain.numbers import appeal_number
 from backend.repositories import appeals, audit, decisions, people, photos
 from backend.services import appeal_clock
+from backend.services.announce import announce
 from backend.services.clock import FACE_FRESH, local_day
 from backend.services.records import CHAT, RecordItem, Terms, refuse
 
@@ -134,6 +135,7 @@ async def file_appeals(
     await refuse(connection, "appeal.file", refused)
     if taken:
         await _file(connection, list(taken.values()), ground)
+        return await announce(connection, items[0].now)
     return ()
 
 

@@ -29,6 +29,7 @@ from backend.repositories import appeals, audit, decisions, jobs, people, photos
 from backend.repositories.appeals import AppealRow
 from backend.repositories.people import Identity, PersonRow
 from backend.services import duplicates
+from backend.services.announce import announce
 from backend.services.appeals import Contest, draft, may_contest, store
 from backend.services.clock import local_day
 from backend.services.filing import selection_job
@@ -130,7 +131,8 @@ async def register(
     await audit.note(connection, [audit.Act(now, actor, "registration.filed", f"registration:{added[number]}")])
     await duplicates.examine(connection, database, [added[number]], now, anew=True)
     drafts = [selection_job(added[number])] if proven and auto_select else []
-    return Filed(added[number], await jobs.add(connection, drafts, now))
+    queued = await jobs.add(connection, drafts, now)
+    return Filed(added[number], [*queued, *await announce(connection, now)])
 
 
 async def _person(connection: AsyncConnection, database: Database, identity: Identity, now: datetime) -> PersonRow:

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.db import Database
 from backend.domain.consents import TEXT_VERSIONS, Purpose
 from backend.domain.numbers import ticket_number
-from backend.repositories import audit, broadcasts, conversations, decisions, jobs, people, tickets
+from backend.repositories import audit, broadcasts, conversations, decisions, events, jobs, people, tickets
 from backend.repositories.jobs import JobDraft
 from backend.services.clock import TICKET_WITHIN
 
@@ -98,6 +98,8 @@ async def withdraw_consent(
         audit.Act(item.now, CHAT, "consent.withdrawn", _whom(item), {"purpose": item.data["purpose"]}) for item in items
     ]
     await audit.note(connection, acts)
+    for purpose, person_ids in by_purpose.items():  # one statement for each of the few purposes
+        await events.people_changed(connection, "consent.withdrawn", person_ids, now, purpose)
     drafts = [JobDraft(None, "photo.erase_faces", {"person_id": person_id}) for person_id in by_purpose[Purpose.FACE]]
     return await jobs.add(connection, drafts, now)
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.db import Database
 from backend.partitions import drop_before, make_coming, month_after, month_of
-from backend.repositories import idempotency, retention
+from backend.repositories import event_feed, idempotency, retention
 
 log = structlog.get_logger(__name__)
 
 EVERY_S = 24 * 3600.0
+Forget = Callable[[AsyncConnection, datetime], Awaitable[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,22 @@ async def keep_up(database: Database, now: datetime, months: int) -> Upkeep:
 
 
 async def forget_answers(database: Database, now: datetime) -> int:
-    """Delete named requests of the API that are older than their answers are kept, a batch a transaction; how many."""
+    """Delete named requests of the API that are older than their answers are kept; how many."""
+    return await _in_batches(database, now, idempotency.forget, idempotency.BATCH)
+
+
+async def forget_events(database: Database, now: datetime) -> int:
+    """Delete events that can no longer be told again, with all that was tried with them; how many."""
+    return await _in_batches(database, now, event_feed.forget, event_feed.BATCH)
+
+
+async def _in_batches(database: Database, now: datetime, forget: Forget, most: int) -> int:
+    """A batch a transaction, to the end."""
     deleted = 0
-    last = idempotency.BATCH
-    while last == idempotency.BATCH:
+    last = most
+    while last == most:
         async with database.write() as connection:
-            last = await idempotency.forget(connection, now)
+            last = await forget(connection, now)
         deleted += last
     return deleted
 
@@ -64,7 +76,7 @@ async def every_day(database: Database, months: int, now: Callable[[], datetime]
     while True:
         try:
             done = await keep_up(database, now(), months)
-            answers = await forget_answers(database, now())
+            answers = await forget_answers(database, now()) + await forget_events(database, now())
             if done.made or done.dropped or done.deleted or answers:
                 log.info("upkeep", made=done.made, dropped=done.dropped, deleted=done.deleted, answers=answers)
         except Exception as error:  # the service goes on without it: there is a partition for everything else

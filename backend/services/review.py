@@ -15,6 +15,7 @@ from backend.domain.appeals import OPEN, step_due
 from backend.repositories import appeals, audit, decisions, inbox, jobs, people
 from backend.repositories.appeals import AppealRow
 from backend.repositories.decisions import DecisionRow
+from backend.services.announce import announce
 from backend.services.clock import local_day
 from backend.services.filing import selection_job
 from backend.tracing import current_trace
@@ -99,7 +100,7 @@ async def resolve(
         queued = await jobs.add(connection, [draft], now)
     await appeals.change(connection, [appeal.id], {"outcome": outcome, "outcome_reason": reason.strip()})
     rung = await _move(connection, database, appeal, "decided", reason.strip(), actor, now, outcome=outcome)
-    return Rung(rung.turns, queued)
+    return Rung(rung.turns, [*rung.jobs, *queued])
 
 
 def _data_of(decision: DecisionRow, codes: Iterable[str]) -> list[str]:
@@ -135,10 +136,11 @@ async def _move(
     told = {"outcome": outcome} if outcome else {}
     await audit.note(connection, [audit.Act(now, actor, f"appeal.{status}", f"appeal:{appeal.id}", told)])
     person = (await people.by_ids(connection, [appeal.person_id]))[appeal.person_id]
+    told_others = await announce(connection, now)
     if appeal.conversation_id is None or not person.notifications:
-        return Rung()
+        return Rung(jobs=told_others)
     notice = Notice("appeal", {"appeal_id": appeal.id, "status": status}, appeal.person_id)
     row = inbox.Arrival(
         appeal.conversation_id, "notice", f"appeal:{appeal.id}:{event_id}", to_json(notice), trace=current_trace()
     )
-    return Rung(turns=await inbox.insert_events(connection, database, [row], now))
+    return Rung(turns=await inbox.insert_events(connection, database, [row], now), jobs=told_others)

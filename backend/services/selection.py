@@ -27,6 +27,7 @@ from backend.repositories.jobs import JobRow
 from backend.repositories.registrations import DECIDED, SUBMITTED
 from backend.repositories.selection_cases import Case
 from backend.services import duplicates
+from backend.services.announce import announce
 from backend.services.clock import local_day
 from backend.services.filing import selection_job
 from backend.services.sources import DUKCAPIL, IKD, Known, Question
@@ -78,7 +79,10 @@ async def run_selection(work: Work, job: JobRow, now: datetime) -> Finished:
     if selected.silent and not selected.new:
         raise TryLater("a source of the selection does not answer")
 
-    async def again(connection: AsyncConnection) -> Sequence[int]:
+    async def after(connection: AsyncConnection) -> Sequence[int]:
+        told_others = await announce(connection, now) if selected.new else ()
+        if not selected.silent:
+            return told_others
         drafts = [
             selection_job(
                 job.data["registration_id"],
@@ -87,14 +91,14 @@ async def run_selection(work: Work, job: JobRow, now: datetime) -> Finished:
                 not_before=now + ASK_AGAIN_AFTER,
             )
         ]
-        return await jobs.add(connection, drafts, now)
+        return [*await jobs.add(connection, drafts, now), *told_others]
 
     return Finished(
         selected.outcome,
         {"decision_id": selected.decision_id},
         selected.person_id,
         selected.notices,
-        write=again if selected.silent else None,
+        write=after if selected.silent or selected.new else None,
     )
 
 

@@ -14,6 +14,7 @@ from backend.db import Database
 from backend.gateways.faces import FacePool
 from backend.gateways.ikd import IkdError, IkdGateway, RateLimited
 from backend.gateways.photo_store import PhotoStore
+from backend.gateways.webhooks import WebhookGateway
 from backend.repositories.jobs import JobRow
 from backend.services.rulebook import Rulebook
 from backend.services.sources import Sources
@@ -75,6 +76,7 @@ class Work:
     faces: FacePool
     photos: PhotoStore
     sources_of_photos: Mapping[str, PhotoSource]
+    webhooks: WebhookGateway
     rulebook: Rulebook
     code: Callable[[], str]
     auto_select: bool

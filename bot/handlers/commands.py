@@ -11,6 +11,7 @@ from backend.db import Database
 from backend.gateways.faces import FacePool
 from backend.gateways.ikd import IkdGateway
 from backend.gateways.photo_store import PhotoStore
+from backend.gateways.webhooks import WebhookGateway
 from backend.policy.loading import load_baseline
 from backend.repositories.jobs import JobRow
 from backend.services import (
@@ -27,7 +28,9 @@ from backend.services import (
     records,
     selection,
     selection_runs,
+    webhooks,
 )
+from backend.services.announce import FAN_OUT
 from backend.services.records import RecordFunction, RecordItem, Terms
 from backend.services.rulebook import Rulebook
 from backend.services.sources import Sources
@@ -70,6 +73,8 @@ JOBS: Mapping[str, JobFunction] = {
     "facilitator.code": facilitators.look_at_code,
     "facilitator.bind": facilitators.bind,
     "facilitator.people": delegations.listed,
+    FAN_OUT: webhooks.fan_out,
+    webhooks.SEND: webhooks.send,
 }
 
 FACE_JOBS = frozenset({"photo.receive", "face.verify"})
@@ -93,6 +98,7 @@ class Executors:
         faces: FacePool,
         photos: PhotoStore,
         channels: Mapping[str, Channel],
+        webhooks: WebhookGateway,
         code: Callable[[], str],
         auto_select: bool,
         programme: str,
@@ -104,6 +110,7 @@ class Executors:
             faces=faces,
             photos=photos,
             sources_of_photos={name: ChannelPhotos(channel) for name, channel in channels.items()},
+            webhooks=webhooks,
             rulebook=Rulebook(load_baseline()),
             code=code,
             auto_select=auto_select,

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from sqlalchemy import select
 
 from backend.api.app import routes
 from backend.api.conditional import tag_of
+from backend.models import WebhookDelivery, table
+from backend.repositories import event_feed
 from tests.api.conftest import Api
-from tests.api.test_idempotency import bodies
+from tests.api.test_idempotency import bodies, subscription
 from tests.api.world import World
 
 SINGLE = [route for route in routes() if "GET" in (route.methods or ()) and route.path.endswith("}")]
-ADDING = {"add_evidence", "send_message", "new_facilitator_code"}
+ADDING = {"add_evidence", "send_message", "new_facilitator_code", "test_subscription", "replay_events"}
 """They put something beside what is there, and so cannot act on something outdated."""
 ACTS = [
     route
@@ -22,6 +25,14 @@ ACTS = [
     and any(route.path.startswith(single.path) for single in SINGLE)
     and route.name not in ADDING
 ]
+
+
+async def delivery(api: Api) -> int:
+    """A delivery of everything that has happened so far to whoever wants it."""
+    async with api.database.write() as connection:
+        await event_feed.fan_out(connection, api.now)
+        made: int = (await connection.execute(select(table(WebhookDelivery).c.id).limit(1))).scalar_one()
+    return made
 
 
 async def addresses(api: Api, world: World) -> dict[str, str]:
@@ -39,6 +50,8 @@ async def addresses(api: Api, world: World) -> dict[str, str]:
         "read_broadcast": f"/broadcasts/{world.broadcast}",
         "read_facilitator": f"/facilitators/{world.facilitator}",
         "read_evidence": f"/appeals/{world.appeal}/evidence/{world.photo}",
+        "read_subscription": await subscription(admin),
+        "read_delivery": f"/events/deliveries/{await delivery(api)}",
         "read_person": f"/people/{world.bambang}",
     }
 
@@ -66,16 +79,22 @@ async def test_every_act_on_one_resource_happens_only_on_what_was_read(
 ) -> None:
     name = route.name  # type: ignore[attr-defined]
     admin = await api.call("admin")
-    path, given = bodies(world, meter)[name]
-    resource = path.rpartition("/")[0]
+    told = await subscription(admin)
+    changes = {"change_subscription": (told, {"json": {"status": "paused"}}), "delete_subscription": (told, {})}
+    path, given = (bodies(world, meter, told) | changes)[name]
+    resource = told if name in changes else path.rpartition("/")[0]
+    [method] = route.methods  # type: ignore[attr-defined]
     read = await admin.get(resource)
-    refused = await admin.post(path, **given, headers={"If-Match": '"something-else"'})
+    refused = await admin.request(method, path, **given, headers={"If-Match": '"something-else"'})
     assert (refused.status_code, refused.json()["code"]) == (412, "precondition_failed")
     assert (await admin.get(resource)).content == read.content
-    done = await admin.post(path, **given, headers={"If-Match": read.headers["etag"]})
-    assert done.status_code == 200, done.text
+    done = await admin.request(method, path, **given, headers={"If-Match": read.headers["etag"]})
+    assert done.is_success, done.text
+    if method == "DELETE":
+        assert (await admin.get(resource)).status_code == 404
+        return
     assert done.headers["etag"] == (await admin.get(resource)).headers["etag"]
-    late = await admin.post(path, **given, headers={"If-Match": read.headers["etag"]})
+    late = await admin.request(method, path, **given, headers={"If-Match": read.headers["etag"]})
     assert late.status_code == 412
 
 

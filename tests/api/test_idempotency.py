@@ -27,7 +27,13 @@ POSTS = [route for route in routes() if "POST" in (route.methods or ())]
 KEYS = table(IdempotencyKey)
 
 
-def bodies(world: World, meter: bytes) -> dict[str, tuple[str, dict[str, Any]]]:
+async def subscription(admin: httpx.AsyncClient) -> str:
+    """Where a subscription to events lies."""
+    made = await admin.post("/events/subscriptions", json={"url": "https://portal.example.go.id/hook"})
+    return f"/events/subscriptions/{made.json()['id']}"
+
+
+def bodies(world: World, meter: bytes, told: str) -> dict[str, tuple[str, dict[str, Any]]]:
     """What each POST of the API takes: a route without a line here fails the walk, and so is not forgotten."""
     appeal, photos = f"/appeals/{world.appeal}", [("photos", ("meter.jpg", meter, "image/jpeg"))]
     contest = {
@@ -53,6 +59,10 @@ def bodies(world: World, meter: bytes) -> dict[str, tuple[str, dict[str, Any]]]:
         "create_facilitator": ("/facilitators", {"json": SITI}),
         "new_facilitator_code": (f"/facilitators/{world.facilitator}/code", {}),
         "end_facilitator": (f"/facilitators/{world.facilitator}/end", {}),
+        "create_subscription": ("/events/subscriptions", {"json": {"url": "https://portal.example.go.id/two"}}),
+        "rotate_secret": (f"{told}/rotate", {}),
+        "test_subscription": (f"{told}/test", {}),
+        "replay_events": (f"{told}/replay", {"json": {"since": "2026-11-01T00:00:00Z"}}),
         "verify_person": (f"/people/{world.nurhayati}/verify-in-person", {}),
     }  # fmt: skip
 
@@ -72,7 +82,7 @@ async def test_every_post_happens_once_under_its_name(
     api: Api, world: World, meter: bytes, database: Database, name: str
 ) -> None:
     admin = await api.call("admin")
-    path, given = bodies(world, meter)[name]
+    path, given = bodies(world, meter, await subscription(admin))[name]
     named = {"Idempotency-Key": f"{name}-1"}
     first = await admin.post(path, **given, headers=named)
     assert first.is_success, first.text

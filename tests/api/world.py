@@ -267,5 +267,13 @@ def api_over(url: str, folder: Path, now: Callable[[], datetime]) -> tuple[FastA
     app = FastAPI()
     ring = crypto.ring()
     bus = RecordingBus()
-    add_api(app, Database(url), bus, PhotoStore(f"file:{folder}", ring.seal, ring.open), now, auto_select=True)
+    add_api(
+        app,
+        Database(url),
+        bus,
+        PhotoStore(f"file:{folder}", ring.seal, ring.open),
+        now,
+        auto_select=True,
+        loopback=True,
+    )
     return app, bus

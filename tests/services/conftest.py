@@ -20,6 +20,7 @@ from backend.gateways.http import HttpClient
 from backend.gateways.ikd import IkdGateway
 from backend.gateways.photo_store import PhotoStore
 from backend.gateways.sources import SourcesGateway
+from backend.gateways.webhooks import WebhookGateway
 from backend.models import Base, Conversation, Region, table
 from backend.repositories import inbox, jobs, people
 from backend.repositories.people import Identity
@@ -213,6 +214,7 @@ async def desk(database: Database, sandbox: str, faces: FacePool, http: HttpClie
         sources=Sources(database, SourcesGateway(f"{sandbox}/sources", http, timeout=2, backoff=(0.01,)), ikd),
         faces=faces,
         photos=store,
+        webhooks=WebhookGateway(loopback=True),
         channels={"simulator": channel},
         code=lambda: fresh_code(codes),
         auto_select=True,

@@ -68,7 +68,7 @@ async def test_a_silent_source_makes_it_wait_is_told_once_and_asked_again(desk: 
     person_id, [job] = await desk.registered(SITI, chat)
     claimed = await desk.claim(job)
     first = await desk.executors.jobs[claimed.kind](claimed, desk.now)
-    [follow_up] = await desk.close(claimed, first)
+    follow_up, _ = await desk.close(claimed, first)  # and the job that tells other systems
     assert (first.outcome, len(first.notices)) == ("waiting", 1)
     facts = await desk.facts(chat, person_id)
     assert facts.decision is not None
