@@ -24,6 +24,7 @@ from backend.commands.nlu import nlu_app
 from backend.commands.partitions import partitions
 from backend.commands.policy import policy_app
 from backend.commands.selection import select
+from backend.commands.tables import export
 from backend.commands.whatsapp import whatsapp_app
 from backend.migrate import migrate as bring_up
 from backend.roles import Role
@@ -48,6 +49,7 @@ for name, group in {
 bench_app.command("selection")(bench_selection)
 app.command()(select)
 app.command("import")(import_command)
+app.command()(export)
 app.command()(dialogs)
 app.command()(doctor)
 app.command()(duplicates)

@@ -111,6 +111,9 @@ RULES: Mapping[str, Rule] = {
     "replay_events": Rule(FILING),
     "list_deliveries": Rule(FILING),
     "read_delivery": Rule(FILING),
+    "export_registrations": Rule(ALL),
+    "export_decisions": Rule(ALL),
+    "export_appeals": Rule(ALL),
     "read_stats": Rule(READERS),
     "list_audit_events": Rule(ADMIN | {KeyRole.READER}, everywhere=True),
 }
@@ -118,12 +121,13 @@ RULES: Mapping[str, Rule] = {
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A key that has been recognised."""
+    """A key that has been recognised. `personal`: its exports may name who the rows are about."""
 
     key_id: int
     name: str
     role: KeyRole
     region_code: str
+    personal: bool
 
     @property
     def actor(self) -> str:
@@ -156,7 +160,7 @@ async def authorise(
             headers={"WWW-Authenticate": "Bearer"},
         )  # fmt: skip
     rule = RULES.get(request.scope["route"].name)
-    caller = Caller(key.id, key.name, KeyRole(key.role), key.region_code)
+    caller = Caller(key.id, key.name, KeyRole(key.role), key.region_code, key.personal)
     if rule is None or caller.role not in rule.roles:
         raise Problem(403, "forbidden", "The role of this key may not do this.")
     if rule.everywhere and caller.region_code:

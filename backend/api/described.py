@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import FastAPI
 
 from backend.api import idempotency, problems
 from backend.api.conditional import TAG
+from backend.api.examples import example_of
 
 PREFIX = "/api/v1/"
+STREAMED = "text/csv"
+"""What is not held to be hashed has no tag."""
 _ETAG = {"description": "changes with whatever is shown", "schema": {"type": "string"}, "example": TAG}
 
 
@@ -27,10 +30,11 @@ def describe(app: FastAPI) -> Callable[[], dict[str, Any]]:
                 continue
             if "post" in methods:
                 _named(methods["post"])
-            if "get" in methods:
+            if "get" in methods and STREAMED not in methods["get"]["responses"]["200"].get("content", {}):
                 _tagged(methods["get"])
             for operation in methods.values():
                 _only_if_unchanged(operation)
+                _shown(operation, document["components"]["schemas"])
         return document
 
     return openapi
@@ -72,3 +76,11 @@ def _only_if_unchanged(operation: dict[str, Any]) -> None:
         for status, response in operation["responses"].items():
             if status.startswith("2"):
                 response["headers"] = {"ETag": _ETAG}
+
+
+def _shown(operation: dict[str, Any], known: Mapping[str, Any]) -> None:
+    """An example of what is asked and of each answer, where the route gives none itself."""
+    for part in (operation.get("requestBody", {}), *operation["responses"].values()):
+        for content in part.get("content", {}).values():
+            if "example" not in content and "examples" not in content and content.get("schema"):
+                content["example"] = example_of(content["schema"], known)

@@ -77,12 +77,23 @@ def invalid(field: str, message: str, code: str = "invalid_field") -> Problem:
     return Problem(422, code, message, [InvalidField(field=field, message=message)])
 
 
+_CODES = {409: "registered_already", 412: "precondition_failed", 422: "invalid_request", 503: "photo_store_unavailable"}
+
+
+def _code(status: int) -> str:
+    return HTTPStatus(status).name.lower()
+
+
 def described(status: int) -> dict[str, Any]:
     """A problem in OpenAPI. Its schema stands inline: the framework would name it only as plain JSON."""
     schema = ProblemDetails.model_json_schema()
     fields = schema.pop("$defs")["InvalidField"]
     schema["properties"]["errors"]["items"] = fields
-    return {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
+    phrase = HTTPStatus(status).phrase
+    named = [{"field": "body.nik", "message": "This is no NIK of an adult: date."}] if status == 422 else []
+    shown = {"type": "about:blank", "title": phrase, "status": status, "code": _CODES.get(status, _code(status)), "detail": "",
+             "errors": named}  # fmt: skip
+    return {"description": phrase, "content": {MEDIA_TYPE: {"schema": schema, "example": shown}}}
 
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -100,8 +111,7 @@ def add_handlers(app: FastAPI) -> None:
 
     async def on_http(_: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
-        code = HTTPStatus(error.status_code).name.lower()
-        return answer(Problem(error.status_code, code, headers=error.headers or {}))
+        return answer(Problem(error.status_code, _code(error.status_code), headers=error.headers or {}))
 
     async def on_invalid(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it

@@ -1,4 +1,4 @@
-"""What the API takes and gives. The people of the examples are made up; no answer ever holds a full NIK."""
+"""What the API takes and gives. The people of the examples are made up; no answer of these holds a full NIK."""
 
 from __future__ import annotations
 

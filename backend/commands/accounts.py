@@ -83,11 +83,14 @@ def key_create(
     days: Annotated[
         int | None, typer.Option(min=1, max=3650, help="how long it works; without it until revoked")
     ] = None,
+    personal: Annotated[bool, typer.Option(help="its exports may hold names, NIK and KK")] = False,
 ) -> None:
     """Make a bearer key of the API and print it, this once."""
     at = now()
     until = at + timedelta(days=days) if days is not None else None
-    made = with_database(lambda database: accounts.create_key(database, name, role, region, until, at))
+    made = with_database(
+        lambda database: accounts.create_key(database, name, role, region, until, at, personal=personal)
+    )
     typer.echo(made.secret)
 
 
@@ -99,10 +102,11 @@ def key_list() -> None:
         async with database.read() as connection:
             return await stored.keys(connection)
 
-    table = Table("id", "name", "role", "region", "made", "state")
+    table = Table("id", "name", "role", "region", "personal", "made", "state")
     for key in with_database(read):
         state = "revoked" if key.revoked_at else f"until {key.expires_at:%Y-%m-%d}" if key.expires_at else "active"
-        table.add_row(str(key.id), key.name, key.role, key.region_code or "all", f"{key.created_at:%Y-%m-%d}", state)
+        region, personal = key.region_code or "all", "yes" if key.personal else ""
+        table.add_row(str(key.id), key.name, key.role, region, personal, f"{key.created_at:%Y-%m-%d}", state)
     out.print(table)
 
 

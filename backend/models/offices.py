@@ -36,7 +36,7 @@ class User(Base):
 
 
 class ApiKey(Base):
-    """A bearer key; only its hash is kept."""
+    """A bearer key; only its hash is kept. `personal`: exports may name who the rows are about."""
 
     __tablename__ = "api_keys"
     id: Mapped[int] = id_()
@@ -44,6 +44,7 @@ class ApiKey(Base):
     key_hash: Mapped[bytes] = mapped_column(unique=True)
     role: Mapped[str] = mapped_column(String(20))
     region_code: Mapped[str] = mapped_column(String(13), default="")
+    personal: Mapped[bool] = mapped_column(Boolean, default=False, server_default=text("false"))
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]

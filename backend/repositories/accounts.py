@@ -40,6 +40,7 @@ class KeyRow:
     name: str
     role: str
     region_code: str
+    personal: bool
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
@@ -52,7 +53,7 @@ _USER: tuple[Column[Any], ...] = (
 )  # fmt: skip
 _K = KEYS.c
 _KEY: tuple[Column[Any], ...] = (
-    _K.id, _K.name, _K.role, _K.region_code, _K.created_at, _K.expires_at, _K.revoked_at
+    _K.id, _K.name, _K.role, _K.region_code, _K.personal, _K.created_at, _K.expires_at, _K.revoked_at
 )  # fmt: skip
 
 

@@ -119,15 +119,23 @@ async def disable_user(database: Database, login: str) -> None:
 
 
 async def create_key(
-    database: Database, name: str, role: KeyRole, region_code: str, expires_at: datetime | None, now: datetime
+    database: Database,
+    name: str,
+    role: KeyRole,
+    region_code: str,
+    expires_at: datetime | None,
+    now: datetime,
+    *,
+    personal: bool = False,
 ) -> NewKey:
-    """A new bearer key of the API."""
+    """A new bearer key of the API. `personal`: its exports may name who the rows are about."""
     secret = KEY_PREFIX + secrets.token_urlsafe(32)
     values = {
         "name": name,
         "key_hash": _key_hash(secret),
         "role": role.value,
         "region_code": region_code,
+        "personal": personal,
         "created_at": now,
         "expires_at": expires_at,
     }

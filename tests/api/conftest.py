@@ -45,8 +45,9 @@ class Api:
     now: datetime
     stack: AsyncExitStack
 
-    async def call(self, role: KeyRole | str, region: str = "") -> httpx.AsyncClient:
-        key = await create_key(self.database, f"{role}-{region or 'all'}", KeyRole(role), region, None, self.now)
+    async def call(self, role: KeyRole | str, region: str = "", *, personal: bool = False) -> httpx.AsyncClient:
+        name = f"{role}-{region or 'all'}"
+        key = await create_key(self.database, name, KeyRole(role), region, None, self.now, personal=personal)
         return await self.client({"Authorization": f"Bearer {key.secret}"})
 
     async def client(self, headers: dict[str, Any]) -> httpx.AsyncClient:

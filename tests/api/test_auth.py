@@ -64,6 +64,9 @@ MATRIX = {
     "replay_events": "admin portal",
     "list_deliveries": "admin portal",
     "read_delivery": "admin portal",
+    "export_registrations": "admin reviewer reader portal",
+    "export_decisions": "admin reviewer reader portal",
+    "export_appeals": "admin reviewer reader portal",
     "read_stats": "admin reviewer reader",
     "list_audit_events": "admin reader",
 }
