@@ -12,6 +12,7 @@ from backend.api.conditional import TAG
 from backend.api.examples import example_of
 
 PREFIX = "/api/v1/"
+BINARY = "application/vnd."
 STREAMED = "text/csv"
 """What is not held to be hashed has no tag."""
 _ETAG = {"description": "changes with whatever is shown", "schema": {"type": "string"}, "example": TAG}
@@ -81,6 +82,7 @@ def _only_if_unchanged(operation: dict[str, Any]) -> None:
 def _shown(operation: dict[str, Any], known: Mapping[str, Any]) -> None:
     """An example of what is asked and of each answer, where the route gives none itself."""
     for part in (operation.get("requestBody", {}), *operation["responses"].values()):
-        for content in part.get("content", {}).values():
-            if "example" not in content and "examples" not in content and content.get("schema"):
+        for kind, content in part.get("content", {}).items():
+            shown = "example" in content or "examples" in content or kind.startswith(BINARY)
+            if content.get("schema") and not shown:
                 content["example"] = example_of(content["schema"], known)

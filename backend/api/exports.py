@@ -15,10 +15,10 @@ from backend.api.problems import Problem
 from backend.api.schemas import AppealOutcome, AppealStatus, Outcome, RegistrationStatus
 from backend.repositories.listing import Filters
 from backend.services import exports
+from backend.services.exports import Format
 
 router = APIRouter(prefix="/api/v1/exports", tags=["exports"])
-Format = Literal["csv"]
-MEDIA_TYPES: Mapping[Format, str] = {"csv": "text/csv; charset=utf-8"}
+MEDIA_TYPES: Mapping[Format, str] = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
 As = Annotated[Format, Query(alias="format")]
 Personal = Annotated[
     bool, Query(description="with name, NIK and KK; only for a key with that right, and the audit log notes it")
@@ -31,6 +31,7 @@ FILE = {
                 "schema": {"type": "string"},
                 "example": "id,number,status\r\n7,PRL-7K2M-93,decided\r\n",
             },
+            "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
         },
     }
 }
@@ -100,6 +101,6 @@ async def _file(
         raise Problem(403, "forbidden", "This key has no right to personal columns.")
     async with parts.database.write() as connection:
         await exports.note(connection, kind, form, filters, caller.actor, parts.now(), personal=personal)
-    content: AsyncIterator[bytes] = exports.as_csv(parts.database, kind, filters, personal=personal)
+    content: AsyncIterator[bytes] = exports.FORMATS[form](parts.database, kind, filters, personal=personal)
     headers = {"Content-Disposition": f'attachment; filename="{kind}.{form}"', "Cache-Control": "no-store"}
     return StreamingResponse(content, media_type=MEDIA_TYPES[form], headers=headers)

@@ -17,7 +17,7 @@ from backend.domain.regions import WIB
 from backend.parts import now
 from backend.repositories.listing import Filters
 from backend.services import exports
-from backend.services.exports import Kind
+from backend.services.exports import Format, Kind
 
 
 def export(
@@ -30,6 +30,7 @@ def export(
         str, typer.Option(help="of registrations and appeals; `current` or `replaced` of decisions")
     ] = "",
     outcome: Annotated[str, typer.Option(help="such as eligible, or upheld")] = "",
+    form: Annotated[Format, typer.Option("--format", help="Parquet holds the kinds of the columns too")] = "csv",
     personal: Annotated[bool, typer.Option(help="with name, NIK and KK")] = False,
 ) -> None:
     """Write all of them, the newest first, with constant memory. The audit log notes it."""
@@ -44,10 +45,10 @@ def export(
     async def write(database: Database) -> int:
         async with database.write() as connection:
             actor = f"cli:{getpass.getuser()}"[:80]
-            await exports.note(connection, kind, "csv", filters, actor, now(), personal=personal)
+            await exports.note(connection, kind, form, filters, actor, now(), personal=personal)
         with _opened(to) as file:
             written = 0
-            async for piece in exports.as_csv(database, kind, filters, personal=personal):
+            async for piece in exports.FORMATS[form](database, kind, filters, personal=personal):
                 written += file.write(piece)
         return written
 
