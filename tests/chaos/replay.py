@@ -167,16 +167,22 @@ class Judge:
             found.faults.append(f"{story.name}: {len(left)} messages did not reach the provider")
 
     def _placed(
-        self, story: Story, one: Received, left: dict[int, Any], earlier: Sequence[Received], found: Verdict
+        self, story: Story, one: Received, left: dict[int, Any], earlier: list[Received], found: Verdict
     ) -> None:
-        """The next one of its chat, one that came before already, or one that has overtaken others."""
+        """The next one of its chat, one that came before already, or one that has overtaken others.
+
+        On Telegram the same words may be two messages, and which of them was repeated cannot be seen: whatever was open
+        excuses one repeat, and no second.
+        """
         if left and _is(one, left[min(left)]):
             del left[min(left)]
-        elif before := next((other for other in reversed(earlier) if _same(other, one)), None):
+        elif before := [other for other in earlier if _same(other, one)]:
             found.repeated += 1
-            if not self._open_then(before):
+            if excuse := next((other for other in before if self._open_then(other)), None):
+                earlier.remove(excuse)
+            else:
                 found.doubled += 1
-                found.faults.append(f"{story.name}: {_repeat(before, one, story, self._seen.troubles)}")
+                found.faults.append(f"{story.name}: {_repeat(before[-1], one, story, self._seen.troubles)}")
         else:
             found.disorder += 1
             found.faults.append(f"{story.name}: a message came before its turn")

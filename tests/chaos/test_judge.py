@@ -10,9 +10,11 @@ from sqlalchemy import text
 
 from backend.db import Database
 from bot.events import JobFinished, Started
+from bot.handlers.telegram import to_html
 from tests.chaos.havoc import Trouble
 from tests.chaos.providers import Received
 from tests.chaos.replay import Judge, Seen, Verdict
+from tests.fakes.telegram_html import shown
 from tests.handlers.support import Bench
 
 NIK, KK = "3510164503870001", "3510160101100001"
@@ -131,3 +133,18 @@ async def test_a_repeat_is_right_only_where_its_fate_was_open(bench: Bench) -> N
     assert (killed.repeated, killed.faults) == (1, [])
     another = await judged(bench, repeated, troubles=[Trouble("kill", "web-1", took[2].at, took[2].at)])
     assert another.doubled == 1
+
+
+async def test_of_two_messages_with_the_same_words_either_may_be_the_repeated_one(bench: Bench) -> None:
+    for words in ("12345", "12345"):
+        bench.clock.passes(seconds=2)
+        await bench.arrives("a", words)
+        await bench.work()
+    took = [replace(one, outgoing=None, text=shown(to_html(one.text))[0]) for one in received(bench)]
+    assert took[-1].text == took[-2].text
+    open_one, other = took[-2:]
+    repeated = [*took[:-1], replace(open_one, at=20.0), replace(other, at=20.3)]
+    found = await judged(bench, repeated, hidden=[open_one])
+    assert (found.repeated, found.faults) == (1, [])
+    twice = await judged(bench, [*repeated, replace(other, at=20.6)], hidden=[open_one])
+    assert (twice.repeated, twice.doubled) == (2, 1)
