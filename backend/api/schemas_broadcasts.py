@@ -105,6 +105,7 @@ class RecipientRead(Shown):
 
     id: int
     person_id: int
+    number: str
     state: str
     reason: str
     channel: str

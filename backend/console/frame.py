@@ -12,6 +12,7 @@ from backend.console.entry import LOGIN
 from backend.console.looks import CSS
 from backend.console.queries import ROWS, address, page_number
 from backend.console.sessions import Desk, Officer
+from backend.domain.broadcasts import NotPossibleError
 from backend.services.duplicates import CaseError
 from backend.services.review import AppealError, Rung
 
@@ -20,11 +21,15 @@ PAGES = {
     "registrations": "/console/registrations",
     "appeals": "/console/appeals",
     "duplicates": "/console/review-cases",
+    "broadcasts": "/console/broadcasts",
     "tickets": "/console/tickets",
 }
 TONES = {
     "eligible": "good", "not_eligible": "bad", "waiting": "warn", "received": "warn", "need_more": "warn",
     "upheld": "good", "partly": "good", "rejected": "bad", "waiting_identity": "warn",
+    "broadcast_sending": "warn", "broadcast_paused": "warn", "broadcast_done": "good", "broadcast_cancelled": "bad",
+    "message_failed": "bad", "message_unknown": "warn", "message_passed": "warn", "message_cancelled": "bad",
+    "message_delivered": "good", "message_read": "good",
     "open": "warn", "cleared": "good", "confirmed": "bad",
 }  # fmt: skip
 Act = Callable[[AsyncConnection, Officer], Awaitable[Rung]]
@@ -95,20 +100,22 @@ def choose(desk: Desk, path: str, query: Mapping[str, str], name: str, options: 
     )
 
 
-async def act(desk: Desk, officer: Officer, work: Act) -> bool:
-    """One act of an officer, if they may still do it: in one transaction, then the doorbells."""
+async def act(
+    desk: Desk, officer: Officer, work: Act, only: Callable[[Officer], bool] = lambda who: who.decides
+) -> bool:
+    """One act of an officer, if they may still do it (`only`): in one transaction, then the doorbells."""
     words = desk.words
     current = await desk.still(officer)
     if current is None:
         ui.navigate.to(LOGIN)
         return False
-    if not current.decides:
+    if not only(current):
         ui.notify(words("not_allowed"), type="warning")
         return False
     try:
         async with desk.database.write() as connection:
             rung = await work(connection, current)
-    except (AppealError, CaseError) as error:
+    except (AppealError, CaseError, NotPossibleError) as error:
         ui.notify(words(f"fault_{error.cause}"), type="warning")
         return False
     await desk.bus.ring("turns", rung.turns)

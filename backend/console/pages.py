@@ -14,6 +14,7 @@ from backend.bus import Bus
 from backend.console import (
     view_appeal,
     view_appeals,
+    view_broadcasts,
     view_overview,
     view_registrations,
     view_review_cases,
@@ -67,6 +68,15 @@ def add_console(
     @ui.page("/console/review-cases/{case_id}", response_timeout=15)
     async def review_case_page(request: Request, case_id: int) -> Response | None:
         return await show(request, lambda who: view_review_cases.build_one(desk, who, _id(case_id)))
+
+    @ui.page("/console/broadcasts", response_timeout=15)
+    async def broadcasts_page(request: Request) -> Response | None:
+        return await show(request, lambda who: view_broadcasts.build(desk, who, request.query_params))
+
+    @ui.page("/console/broadcasts/{broadcast_id}", response_timeout=15)
+    async def broadcast_page(request: Request, broadcast_id: int) -> Response | None:
+        asked = request.query_params
+        return await show(request, lambda who: view_broadcasts.build_one(desk, who, _id(broadcast_id), asked))
 
     @ui.page("/console/tickets", response_timeout=15)
     async def tickets_page(request: Request) -> Response | None:

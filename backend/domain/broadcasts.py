@@ -67,16 +67,22 @@ _STEPS: Mapping[Act, tuple[frozenset[Status], Status]] = {
 
 
 class NotPossibleError(Exception):
-    """The step cannot be taken; the message says why."""
+    """The step cannot be taken; the message says why, `cause` in a word."""
+
+    def __init__(self, cause: str, message: str) -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 def after(status: Status, act: Act, *, total: int, author: str, actor: str) -> Status:
     """The status after a step of `actor`. Raises NotPossibleError."""
     allowed, then = _STEPS[act]
     if status not in allowed:
-        raise NotPossibleError(f"a broadcast that is {status} cannot take the step {act}")
+        raise NotPossibleError("step_not_possible", f"a broadcast that is {status} cannot take the step {act}")
     if act is Act.APPROVE and total > FOUR_EYES_ABOVE and actor == author:
-        raise NotPossibleError(f"more than {FOUR_EYES_ABOVE} recipients: somebody else than its author must approve it")
+        raise NotPossibleError(
+            "four_eyes", f"more than {FOUR_EYES_ABOVE} recipients: somebody else than its author must approve it"
+        )
     return then
 
 

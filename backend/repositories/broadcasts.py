@@ -61,6 +61,7 @@ class Recipient:
 
     id: int
     person_id: int
+    number: str
     state: str
     reason: str
     channel: str
@@ -86,7 +87,16 @@ async def newest(connection: AsyncConnection, regions: Sequence[str], page: Page
         statement = statement.where(in_region(_B.region_code, region))
     if page.after is not None:
         statement = statement.where(_B.id < page.after)
+    statement = statement.offset(page.skip) if page.skip else statement
     return [BroadcastRow(*row) for row in await connection.execute(statement)]
+
+
+async def count(connection: AsyncConnection, regions: Sequence[str]) -> int:
+    """How many there are in these regions."""
+    statement = select(func.count()).select_from(BROADCASTS)
+    for region in regions:
+        statement = statement.where(in_region(_B.region_code, region))
+    return (await connection.execute(statement)).scalar_one()
 
 
 async def change(connection: AsyncConnection, broadcast_id: int, values: Mapping[str, Any]) -> None:
@@ -202,18 +212,26 @@ async def recipients(connection: AsyncConnection, broadcast_id: int, state: str,
     now_is = func.coalesce(_O.status, _N.state)
     statement = (
         select(
-            _N.id, _N.person_id, now_is, func.coalesce(_O.error, _N.reason), _C.channel, func.coalesce(_O.sent_at, _N.queued_at)
+            _N.id,
+            _N.person_id,
+            _R.number,
+            now_is,
+            func.coalesce(_O.error, _N.reason),
+            _C.channel,
+            func.coalesce(_O.sent_at, _N.queued_at),
         )
         .join(CHATS, _C.id == _N.conversation_id)
+        .join(REGISTRATIONS, _R.id == _N.registration_id)
         .outerjoin(OUTBOX, _message())
         .where(_N.broadcast_id == broadcast_id)
         .order_by(_N.id.desc())
         .limit(page.most)
-    )  # fmt: skip
+    )
     if state:
         statement = statement.where(now_is == state)
     if page.after is not None:
         statement = statement.where(_N.id < page.after)
+    statement = statement.offset(page.skip) if page.skip else statement
     return [Recipient(*row) for row in await connection.execute(statement)]
 
 

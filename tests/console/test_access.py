@@ -20,6 +20,8 @@ PAGES = (
     "/console/tickets/1",
     "/console/review-cases",
     "/console/review-cases/1",
+    "/console/broadcasts",
+    "/console/broadcasts/1",
 )
 
 

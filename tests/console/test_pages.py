@@ -142,3 +142,53 @@ async def test_a_reviewer_sends_an_appeal_to_the_field_by_a_day(console: Console
         ).scalar_one()
     assert (appeal.status, appeal.step_due_on.isoformat()) == ("field_check", "2026-12-06")
     assert event["data"]["status"] == "field_check"
+
+
+async def test_a_broadcast_is_written_frozen_approved_and_watched(console: Console, browser: Browser) -> None:
+    page = await log_in(browser, console, "admin", narrow=True)
+    await page.get_by_role("link", name="Siaran").click()
+    await page.get_by_role("button", name="Siaran baru").click()
+    await page.get_by_role("button", name="Simpan konsep").click()
+    await page.get_by_text("Isi dulu nama").wait_for()
+    await page.get_by_label("Nama siaran").fill("Aktivasi IKD di Genteng")
+    await page.get_by_label("Isi pesan").click()
+    await page.get_by_role("option", name="Hari aktivasi IKD").click()
+    await page.get_by_label("Tempat").fill("Balai Desa Melayu")
+    await page.get_by_label("Hari dan tanggal").fill("Senin, 30 November 2026")
+    await page.get_by_label("Jam, misalnya").fill("08.00-12.00 WIB")
+    await page.get_by_text("petugas membantu aktivasi IKD di Balai Desa Melayu").wait_for()
+    await shot(page, "broadcast-new-narrow")
+    await page.get_by_role("button", name="Simpan konsep").click()
+    await page.get_by_role("heading", name="Aktivasi IKD di Genteng").wait_for()
+    await page.get_by_role("button", name="Tetapkan penerima").click()
+    await page.get_by_role("button", name="Ya, lakukan").click()
+    await page.get_by_text("Menunggu persetujuan").wait_for()
+    await page.get_by_text("PRL-7K2M-9").first.wait_for()
+    await page.get_by_role("button", name="Setujui dan kirim").click()
+    await page.get_by_text("Pesan ini akan dikirim ke").wait_for()
+    await page.get_by_role("button", name="Ya, lakukan").click()
+    await page.get_by_role("button", name="Tunda").wait_for()
+    await shot(page, "broadcast-sending-narrow")
+    assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    await page.get_by_role("button", name="Batalkan siaran").click()
+    await page.get_by_role("button", name="Ya, lakukan").click()
+    await page.get_by_text("Dibatalkan").first.wait_for()
+    await page.get_by_text("Siaran dibatalkan sebelum gilirannya").first.wait_for()
+    async with console.database.read() as connection:
+        acts = [
+            tuple(row)
+            for row in await connection.execute(select(table(AuditEvent).c.actor, table(AuditEvent).c.action))
+        ]
+    steps = ["written", "freeze", "approve", "cancel"]
+    assert [act for act in acts if act[1].startswith("broadcast.")] == [
+        ("admin", f"broadcast.{step}") for step in steps
+    ]
+
+
+async def test_only_an_admin_can_write_to_many(console: Console, browser: Browser) -> None:
+    page = await log_in(browser, console, "reviewer")
+    await page.goto(f"{console.url}/console/broadcasts/{console.world.broadcast}")
+    await page.get_by_text("Konsep").first.wait_for()
+    assert await page.get_by_role("button", name="Tetapkan penerima").count() == 0
+    await page.goto(f"{console.url}/console/broadcasts")
+    assert await page.get_by_role("button", name="Siaran baru").count() == 0
