@@ -196,6 +196,7 @@ class Parts:
             code=code,
             auto_select=self.settings.auto_select == "on",
             programme=self.settings.programme,
+            broadcast_hours=self.settings.broadcast_between,
         )
 
     async def load(self) -> None:

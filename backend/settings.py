@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     sources_kept_hours: float = Field(default=24.0, gt=0)
     demo: OnOff = "off"
     auto_select: OnOff = "on"
+    broadcast_hours: str = Field(default="07-20", pattern=r"^([01]\d|2[0-3])-([01]\d|2[0-4])$")
 
     telegram_token: SecretStr = SecretStr("")
     telegram_secret: SecretStr = SecretStr("")
@@ -85,6 +86,12 @@ class Settings(BaseSettings):
     def imported_sources(self) -> tuple[str, ...]:
         """The owners of `sources_imported`."""
         return tuple(name.strip() for name in self.sources_imported.split(",") if name.strip())
+
+    @property
+    def broadcast_between(self) -> tuple[int, int]:
+        """The hours of the day, where people live, between which a broadcast may arrive."""
+        first, _, end = self.broadcast_hours.partition("-")
+        return int(first), int(end)
 
     @property
     def whatsapp_on(self) -> bool:

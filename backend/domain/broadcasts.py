@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, time
+from datetime import datetime
 from enum import StrEnum
 
 from backend.domain.regions import WIB, WIT, WITA
@@ -11,8 +11,8 @@ from backend.domain.regions import WIB, WIT, WITA
 FOUR_EYES_ABOVE = 100
 """More recipients than this need somebody else's approval than the author's."""
 LONGEST_PARAM = 80
-FROM, UNTIL = time(7), time(20)
-"""Between these hours, where the person lives, a broadcast may arrive."""
+HOURS = (7, 20)
+"""Between these hours, where the person lives, a broadcast may arrive, unless an installation says otherwise."""
 ZONES = {"WIB": WIB, "WITA": WITA, "WIT": WIT}
 
 
@@ -99,6 +99,7 @@ def problem_of(template: Template, params: Mapping[str, str]) -> str:
     return ""
 
 
-def open_zones(now: datetime) -> list[str]:
-    """The time zones in which it is neither early morning nor night."""
-    return [name for name, zone in ZONES.items() if FROM <= now.astimezone(zone).time() < UNTIL]
+def open_zones(now: datetime, hours: tuple[int, int] = HOURS) -> list[str]:
+    """The time zones in which it is between these hours."""
+    first, end = hours
+    return [name for name, zone in ZONES.items() if first <= now.astimezone(zone).hour < end]

@@ -101,7 +101,7 @@ async def feed(work: Work, job: JobRow, now: datetime) -> Finished:
     broadcast_id = job.data["broadcast_id"]
     async with work.database.read() as connection:
         full = await outbox.waiting_now(connection, now, MOST_WAITING) >= MOST_WAITING
-    zones = open_zones(now)
+    zones = open_zones(now, work.broadcast_hours)
     if full or not zones:
         return Finished("waits", write=lambda c: _again(c, broadcast_id, now, FULL_PAUSE if full else NIGHT_PAUSE))
     sends: list[int] = []

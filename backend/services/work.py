@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import crypto
 from backend.db import Database
+from backend.domain.broadcasts import HOURS
 from backend.gateways.faces import FacePool
 from backend.gateways.ikd import IkdError, IkdGateway, RateLimited
 from backend.gateways.photo_store import PhotoStore
@@ -80,6 +81,7 @@ class Work:
     rulebook: Rulebook
     code: Callable[[], str]
     auto_select: bool
+    broadcast_hours: tuple[int, int] = HOURS
 
 
 JobFunction = Callable[[Work, JobRow, datetime], Awaitable[Finished]]

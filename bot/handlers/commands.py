@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.db import Database
+from backend.domain.broadcasts import HOURS
 from backend.gateways.faces import FacePool
 from backend.gateways.ikd import IkdGateway
 from backend.gateways.photo_store import PhotoStore
@@ -102,6 +103,7 @@ class Executors:
         code: Callable[[], str],
         auto_select: bool,
         programme: str,
+        broadcast_hours: tuple[int, int] = HOURS,
     ) -> None:
         self.work = Work(
             database=database,
@@ -114,6 +116,7 @@ class Executors:
             rulebook=Rulebook(load_baseline()),
             code=code,
             auto_select=auto_select,
+            broadcast_hours=broadcast_hours,
         )
         terms = Terms(programme=programme, auto_select=auto_select)
         self.records: dict[str, RecordExecutor] = {

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from backend.db import Database
-from backend.domain.broadcasts import Act, NotPossibleError, Template, problem_of
+from backend.domain.broadcasts import HOURS, Act, NotPossibleError, Template, problem_of
 from backend.models import BroadcastRecipient, Conversation, Person, Registration, table
 from backend.repositories import broadcasts as stored
 from backend.repositories import jobs, people
@@ -36,7 +36,7 @@ class Office:
         self.bench = Bench(database)
         self.bench.clock.time = NOON
         self.database = database
-        work = cast(Work, SimpleNamespace(database=database))
+        work = cast(Work, SimpleNamespace(database=database, broadcast_hours=HOURS))
 
         async def feed(job: JobRow, now: datetime) -> Finished:
             return await broadcasts.feed(work, job, now)

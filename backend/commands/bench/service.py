@@ -68,9 +68,11 @@ class Service:
         self._port = free_port()
         self.parts: dict[str, Part] = {}
         self.roots: dict[str, int] = {}
+        self._ready: dict[str, Callable[[], bool]] = {}
         self.environment = {
             **own_environment(),
             "NICEGUI_STORAGE_PATH": str(folder / "pages"),
+            "PERLINSOS_BROADCAST_HOURS": "00-24",
             "PERLINSOS_DATA_DIR": str(folder),
             "PERLINSOS_LOG_LEVEL": "WARNING",
             "PERLINSOS_MEDIA_URL": f"file:{folder}/photos",
@@ -152,6 +154,14 @@ class Service:
         part.start(ready)
         self.parts[part.name] = part
         self.roots[part.name] = part.pid
+        self._ready[part.name] = ready
+
+    def killed(self, name: str) -> None:
+        """Kill a part with -9 and start it again."""
+        part = self.parts[name]
+        part.kill()
+        part.start(self._ready[name])
+        self.roots[name] = part.pid
 
     def drained(self, calls: int) -> None:
         """Wait until the provider had that many calls and no row waits any more. Raises LoadError."""
