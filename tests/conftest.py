@@ -18,6 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+import structlog
 from xdist.remote import Producer
 from xdist.scheduler import LoadGroupScheduling
 
@@ -70,6 +71,13 @@ def keyring(session_keyring: crypto.KeyRing) -> crypto.KeyRing:
     """The installed key ring, the same for the whole run: a test that installs another one does not leave it behind."""
     crypto.use(session_keyring)
     return session_keyring
+
+
+@pytest.fixture(autouse=True)
+def log_lines() -> Iterator[None]:
+    """A command that a test runs in this process sets up its log lines, from a level on; the next test sees all again."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from backend.gateways.ikd import IkdGateway
 from backend.gateways.photo_store import PhotoStore
 from backend.gateways.sources import SourcesGateway
 from backend.gateways.webhooks import WebhookGateway
-from backend.models import Base, Conversation, Region, table
+from backend.models import Base, Conversation, Job, Region, table
 from backend.repositories import inbox, jobs, people
 from backend.repositories.people import Identity
 from backend.sandbox.residents import Resident
@@ -112,6 +112,11 @@ class Desk:
         async with self.database.write() as connection:
             await jobs.finish(connection, [job.id], self.now)
             return list(await finished.write(connection)) if finished.write is not None else []
+
+    async def selections(self, job_ids: Sequence[int]) -> list[int]:
+        """Those of these jobs that decide; what tells other systems goes its own way."""
+        kinds = {row.id: row.kind for row in await self.rows(Job)}
+        return [job_id for job_id in job_ids if kinds[job_id] == "selection.run"]
 
     async def run(self, job_id: int, person_id: int | None = None) -> Finished:
         """Carry a queued job out and close it."""

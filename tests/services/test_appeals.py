@@ -167,7 +167,7 @@ async def test_a_misused_nik_is_contested_by_its_owners_face_and_nothing_else(de
     assert (facts.appeal.number, facts.appeal.first_number) == (second.number, first.number)
     rung = await act(desk, "resolve", second.id, "upheld", "Data penghasilan bukan milik pemohon.")
     assert rung.turns == [chat]
-    [job] = rung.jobs
+    [job] = await desk.selections(rung.jobs)
     assert (await desk.run(job)).outcome == "eligible"
 
 
@@ -227,7 +227,8 @@ async def test_an_upheld_appeal_sets_the_datum_aside_and_brings_a_new_decision(d
     rung = await act(desk, "resolve", appeal_id, "upheld", "Meteran memang milik penyewa lama.")
     [datum] = await desk.rows(DisputedDatum)
     assert (datum.person_id, datum.datum, datum.appeal_id) == (person_id, "power_va", appeal_id)
-    finished = await desk.run(rung.jobs[0])
+    [job] = await desk.selections(rung.jobs)
+    finished = await desk.run(job)
     old, new = await desk.rows(Decision)
     assert (old.id, old.outcome, old.current) == (decision_id, "not_eligible", False)
     assert (new.outcome, new.current, new.previous_id) == ("eligible", True, decision_id)
@@ -246,7 +247,7 @@ async def test_an_upheld_appeal_sets_the_datum_aside_and_brings_a_new_decision(d
 async def test_a_rejected_appeal_changes_no_decision(desk: Desk) -> None:
     _, _, decision_id, appeal_id = await filed(desk)
     rung = await act(desk, "resolve", appeal_id, "rejected", "Meteran terdaftar atas nama pemohon.")
-    assert (list(rung.jobs), await desk.rows(DisputedDatum)) == ([], [])
+    assert (await desk.selections(rung.jobs), await desk.rows(DisputedDatum)) == ([], [])
     [row] = await desk.rows(Decision)
     assert (row.id, row.current) == (decision_id, True)
     with pytest.raises(AppealError) as caught:
@@ -264,7 +265,8 @@ async def test_of_four_reasons_one_may_be_upheld(desk: Desk) -> None:
             await act(desk, "resolve", appeal.id, "partly", "Sebagian benar.", accepted=accepted)
         assert caught.value.cause == "not_contested"
     rung = await act(desk, "resolve", appeal.id, "partly", "Sebagian benar.", accepted=["income"])
-    assert (await desk.run(rung.jobs[0])).outcome == "not_eligible"
+    [job] = await desk.selections(rung.jobs)
+    assert (await desk.run(job)).outcome == "not_eligible"
     _, new = await desk.rows(Decision)
     assert new.codes.split(",") == ["electricity", "no_component", "decile"]
 

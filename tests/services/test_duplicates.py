@@ -199,7 +199,7 @@ async def test_aminah_shares_a_card_contests_it_and_the_officer_tells_them_apart
         rung = await review.resolve(
             connection, desk.database, appeal.id, "upheld", "KK baru sudah terbit.", "budi", desk.now
         )
-    [job] = rung.jobs
+    [job] = await desk.selections(rung.jobs)
     await desk.run(job)
     facts = await desk.facts(chat, person_id)
     assert facts.decision is not None
