@@ -13,6 +13,8 @@ from backend.db import is_outage
 
 log = structlog.get_logger(__name__)
 
+GATHERS_S = 0.02
+
 BATCH_MAY_TAKE = 60.0
 """Seconds after which a batch counts as hanging: it is cancelled and comes again."""
 FIRST_BACK_OFF = 1.0
@@ -62,6 +64,9 @@ class Loops:
     async def _in_batches(self, duty: Duty) -> None:
         while ids := await self._take(duty.topic, duty.most):
             await self._work(duty, ids)
+            if len(ids) < duty.most:
+                # A moment in which the next batch gathers: one for a single id costs as much as one for ten.
+                await asyncio.sleep(GATHERS_S)
 
     async def _apart(self, duty: Duty) -> None:
         running: set[asyncio.Task[None]] = set()

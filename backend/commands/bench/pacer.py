@@ -32,6 +32,11 @@ class _Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)  # uvloop's own is no subclass
         self._parser = httptools.HttpResponseParser(self)
 
+    @property
+    def closed(self) -> bool:
+        """The server ends connections that were idle for some seconds."""
+        return self._transport.is_closing()
+
     def send(self, number: int, request: bytes) -> None:
         self._number = number
         self._transport.write(request)
@@ -70,6 +75,8 @@ async def run(url: str, secret: str, updates: list[bytes], rate: float) -> list[
         wait = start + number / rate - time.perf_counter()
         if wait > 0:
             await asyncio.sleep(wait)
+        while idle and idle[-1].closed:
+            idle.pop()
         connection = idle.pop() if idle else await connect()
         late[number] = max(0.0, time.perf_counter() - start - number / rate)
         sent[number] = time.time()
