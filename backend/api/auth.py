@@ -107,7 +107,7 @@ RULES: Mapping[str, Rule] = {
     "change_subscription": Rule(FILING),
     "delete_subscription": Rule(FILING),
     "rotate_secret": Rule(FILING),
-    "test_subscription": Rule(FILING),
+    "try_subscription": Rule(FILING),
     "replay_events": Rule(FILING),
     "list_deliveries": Rule(FILING),
     "read_delivery": Rule(FILING),

@@ -136,7 +136,7 @@ async def rotate_secret(
 
 
 @router.post("/subscriptions/{subscription_id}/test", status_code=202, summary="Send a test")
-async def test_subscription(subscription_id: Id, parts: Parts, caller: Authorised) -> TestSent:
+async def try_subscription(subscription_id: Id, parts: Parts, caller: Authorised) -> TestSent:
     """An event of the kind `webhook.test` that nobody else is told."""
     async with parts.database.write() as connection:
         row = await _subscription(connection, caller, subscription_id)

@@ -14,7 +14,7 @@ from backend.domain.regions import WIB, WIT, WITA, zone_of
 from backend.models import Broadcast, BroadcastRecipient, Conversation, Decision, Outbox, Person, Registration, table
 from backend.repositories.listing import Page
 from backend.repositories.registrations import in_region
-from backend.repositories.sets import UpdateSet, among
+from backend.repositories.sets import UpdateSet
 
 BROADCASTS, RECIPIENTS, OUTBOX = table(Broadcast), table(BroadcastRecipient), table(Outbox)
 PEOPLE, CHATS, REGISTRATIONS, DECISIONS = map(table, (Person, Conversation, Registration, Decision))
@@ -262,14 +262,3 @@ async def wait_again(connection: AsyncConnection, broadcast_id: int) -> int:
         update(RECIPIENTS).where(_N.id.in_(failed)).values(state="waiting", outbox_id=None, queued_at=None)
     )
     return done.rowcount
-
-
-async def cancel_of(connection: AsyncConnection, person_ids: Sequence[int]) -> None:
-    """What waits for people who want no more news is not sent."""
-    if person_ids:
-        theirs = select(_C.id).where(among(connection, _C.person_id, person_ids))
-        await connection.execute(
-            update(OUTBOX)
-            .where(_O.open, _O.status == "queued", _O.kind == "broadcast", _O.conversation_id.in_(theirs))
-            .values(status="cancelled", error="wants no news")
-        )

@@ -81,7 +81,9 @@ async def people_changed(
         )  # fmt: skip
 
 
-async def test_of(connection: AsyncConnection, subscription_id: int, region_code: str, now: datetime, kind: str) -> int:
+async def add_for_one(
+    connection: AsyncConnection, subscription_id: int, region_code: str, now: datetime, kind: str
+) -> int:
     """An event for one subscription only; its id."""
     values = {"kind": kind, "at": now, "region_code": region_code, "only_for": subscription_id}
     added = await connection.execute(insert(EVENTS).values(**values).returning(EVENTS.c.id))

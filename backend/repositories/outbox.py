@@ -236,6 +236,17 @@ async def cancel_open(connection: AsyncConnection, conversation_ids: Sequence[in
         )
 
 
+async def cancel_broadcasts(connection: AsyncConnection, person_ids: Sequence[int]) -> None:
+    """What of broadcasts waits for these people."""
+    theirs = select(CONVERSATIONS.c.id).where(among(connection, CONVERSATIONS.c.person_id, person_ids))
+    await connection.execute(
+        update(OUTBOX)
+        .where(OUTBOX.c.open, OUTBOX.c.status == "queued", OUTBOX.c.kind == "broadcast")
+        .where(OUTBOX.c.conversation_id.in_(theirs))
+        .values(status="cancelled", error="wants no news")
+    )
+
+
 async def waiting_now(connection: AsyncConnection, now: datetime, most: int) -> int:
     """How many messages could go out at this moment and have not; counted up to `most`."""
     o = OUTBOX.c

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend import crypto
 from backend.db import Database
 from backend.models import Consent, Person, PkhRecord, table
+from backend.repositories import outbox
 from backend.repositories.sets import InsertSet, UpdateSet, among
 
 PEOPLE = table(Person)
@@ -138,8 +139,11 @@ async def set_level(connection: AsyncConnection, person_id: int, level: str, now
 
 
 async def set_notifications(connection: AsyncConnection, ids: Sequence[int], on: bool, now: datetime) -> None:
+    """Whether these people want news. What waits to be sent to those who do not is not sent, whoever writes the wish down."""
     if ids:
         await connection.execute(update(PEOPLE).where(PEOPLE.c.id.in_(ids)).values(notifications=on, updated_at=now))
+        if not on:
+            await outbox.cancel_broadcasts(connection, ids)
 
 
 _PHONES = UpdateSet(PEOPLE, key=("id",), put=("phone",))

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.db import Database
 from backend.domain.consents import TEXT_VERSIONS, Purpose
 from backend.domain.numbers import ticket_number
-from backend.repositories import audit, broadcasts, conversations, decisions, events, jobs, people, tickets
+from backend.repositories import audit, conversations, decisions, events, jobs, people, tickets
 from backend.repositories.jobs import JobDraft
 from backend.services.clock import TICKET_WITHIN
 
@@ -93,7 +93,6 @@ async def withdraw_consent(
         if item.person_id is not None:
             by_purpose[item.data["purpose"]].append(item.person_id)
     await people.set_notifications(connection, by_purpose[Purpose.NOTIFICATION], False, now)
-    await broadcasts.cancel_of(connection, by_purpose[Purpose.NOTIFICATION])
     acts = [
         audit.Act(item.now, CHAT, "consent.withdrawn", _whom(item), {"purpose": item.data["purpose"]}) for item in items
     ]
@@ -159,7 +158,6 @@ async def set_notifications(
     for on in (True, False):
         chosen = [person_id for person_id, wish in wanted.items() if wish is on]
         await people.set_notifications(connection, chosen, on, items[0].now)
-    await broadcasts.cancel_of(connection, [person_id for person_id, on in wanted.items() if not on])
     return ()
 
 

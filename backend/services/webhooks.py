@@ -224,7 +224,7 @@ async def send_test(
     connection: AsyncConnection, subscription: Subscription, now: datetime
 ) -> tuple[int, Sequence[int]]:
     """An event that only this subscription hears; its id, and the jobs to ring."""
-    row_id = await events.test_of(connection, subscription.id, subscription.region_code, now, TEST)
+    row_id = await events.add_for_one(connection, subscription.id, subscription.region_code, now, TEST)
     return row_id, await jobs.add(connection, [JobDraft(None, FAN_OUT, {})], now)
 
 

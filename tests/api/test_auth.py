@@ -60,7 +60,7 @@ MATRIX = {
     "change_subscription": "admin portal",
     "delete_subscription": "admin portal",
     "rotate_secret": "admin portal",
-    "test_subscription": "admin portal",
+    "try_subscription": "admin portal",
     "replay_events": "admin portal",
     "list_deliveries": "admin portal",
     "read_delivery": "admin portal",

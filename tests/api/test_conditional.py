@@ -16,7 +16,7 @@ from tests.api.test_idempotency import bodies, subscription
 from tests.api.world import World
 
 SINGLE = [route for route in routes() if "GET" in (route.methods or ()) and route.path.endswith("}")]
-ADDING = {"add_evidence", "send_message", "new_facilitator_code", "test_subscription", "replay_events"}
+ADDING = {"add_evidence", "send_message", "new_facilitator_code", "try_subscription", "replay_events"}
 """They put something beside what is there, and so cannot act on something outdated."""
 ACTS = [
     route

@@ -61,7 +61,7 @@ def bodies(world: World, meter: bytes, told: str) -> dict[str, tuple[str, dict[s
         "end_facilitator": (f"/facilitators/{world.facilitator}/end", {}),
         "create_subscription": ("/events/subscriptions", {"json": {"url": "https://portal.example.go.id/two"}}),
         "rotate_secret": (f"{told}/rotate", {}),
-        "test_subscription": (f"{told}/test", {}),
+        "try_subscription": (f"{told}/test", {}),
         "replay_events": (f"{told}/replay", {"json": {"since": "2026-11-01T00:00:00Z"}}),
         "verify_person": (f"/people/{world.nurhayati}/verify-in-person", {}),
     }  # fmt: skip

@@ -51,17 +51,18 @@ async def test_a_field_is_named_and_its_value_not_repeated(api: Api) -> None:
 async def test_a_body_that_is_too_large_is_refused_announced_or_not(api: Api) -> None:
     admin = await api.call("admin")
     large = b'{"nik": "' + b"1" * MOST_JSON_BYTES + b'"}'
-    await problem(await admin.post("/people/search", content=large, headers={"content-type": "application/json"}), 413)
+    kind = {"content-type": "application/json"}
+    announced = await problem(await admin.post("/people/search", content=large, headers=kind), 413)
 
     async def piecemeal() -> AsyncIterator[bytes]:
         for start in range(0, len(large), 65536):
             yield large[start : start + 65536]
 
-    await problem(await admin.post("/people/search", content=piecemeal()), 413)
+    assert await problem(await admin.post("/people/search", content=piecemeal()), 413) == announced
     # Nobody without a key fills the disk with what looks like photos.
     stranger = await api.client({})
     photos = [("photos", ("a.jpg", b"1" * (MOST_JSON_BYTES + 1), "image/jpeg"))]
-    await problem(await stranger.post("/appeals/1/evidence", files=photos), 413)
+    assert (await problem(await stranger.post("/appeals/1/evidence", files=photos), 413))["code"] == announced["code"]
 
 
 async def test_a_fault_of_ours_is_answered_and_logged_without_a_value(
@@ -87,7 +88,8 @@ async def test_a_fault_of_ours_is_answered_and_logged_without_a_value(
 
 async def test_an_idempotency_key_of_strange_signs_is_refused(api: Api) -> None:
     portal = await api.call("portal")
-    await problem(await portal.post("/appeals", json={}, headers={"Idempotency-Key": "x" * 101}), 422)
+    found = await problem(await portal.post("/appeals", json={}, headers={"Idempotency-Key": "x" * 101}), 422)
+    assert [fault["field"] for fault in found["errors"]] == ["header.Idempotency-Key"]
 
 
 def test_no_file_of_the_api_names_a_full_nik() -> None:

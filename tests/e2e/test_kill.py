@@ -175,6 +175,7 @@ async def test_every_conversation_finishes_and_nothing_is_missing_or_doubled(
         finally:
             await asyncio.to_thread(service.stop)
     await nothing_missing_or_doubled(Database(database_url or service.environment["PERLINSOS_DATABASE_URL"]))
+    assert len({walker.nik for walker in walkers}) == PEOPLE
     print(f"repeated replies after three kills: {sum(walker.repeats for walker in walkers)}")
 
 
