@@ -164,7 +164,9 @@ async def test_andi_waits_for_his_ikd_and_goes_on_when_it_is_active(service: Ser
         await page.page.wait_for_selector(".sim-box textarea", state="visible")
         page.read = 0
         await page.hears("Kami menemukan data")
-        await page.says("lanjut", "mencocokkan foto wajah")
+        answer = await page.says("lanjut", "mencocokkan foto wajah")
+        assert "NIK" not in answer, "what is known is not asked again"
+        assert page.faults == []
 
 
 async def test_ponirah_slamet_and_joko_are_told_what_to_do(service: Service) -> None:
@@ -180,14 +182,17 @@ async def test_ponirah_slamet_and_joko_are_told_what_to_do(service: Service) -> 
         await page.says("daftar", "kami perlu melihat data")
         await page.taps("Ya, saya izinkan", "kirim NIK")
         await page.acts_for(place("Joko Prasetyo"), "Kirim NIK", "nomor KK")
-        await page.acts_for(place("Joko Prasetyo"), "Kirim KK", "kami kabari di sini")
-        await page.hears("Kami menemukan data")
+        waiting = await page.acts_for(place("Joko Prasetyo"), "Kirim KK", "kami kabari di sini")
+        assert "Kami menemukan data" not in waiting
+        assert await page.hears("Kami menemukan data")
+        assert page.faults == []
 
 
 async def test_wahyuni_confirms_what_is_known(service: Service) -> None:
     async with simulator(service.url, DESK) as page:
         await identifies(page, "Wahyuni")
         await proves(page, "Wahyuni", "data PKH")
+        assert page.faults == []
 
 
 async def test_a_reload_keeps_the_chat_and_a_new_chat_is_empty(service: Service) -> None:
@@ -199,3 +204,5 @@ async def test_a_reload_keeps_the_chat_and_a_new_chat_is_empty(service: Service)
         await page.hears("Mau mulai dari mana")
         await page.page.get_by_role("button", name="Obrolan baru").click()
         await page.page.wait_for_function("document.querySelectorAll('.sim-bubble').length === 0")
+        assert await page.answers.count() == 0
+        assert page.faults == []
