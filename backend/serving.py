@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 import structlog
 import uvicorn
 
+from backend import collector
 from backend.main import create_app
 from backend.worker import Runtime
 
@@ -36,16 +36,10 @@ class Server(uvicorn.Server):
 
 
 def keep_for_good() -> None:
-    """What the process has loaded by now stays as long as it does: loggers are kept, the collector looks elsewhere.
-
-    A batch of turns makes tens of thousands of values that die with it. At Python's own threshold of 700 the collector runs
-    in the middle of each, finds nothing, and takes a third of the batch's time.
-    """
+    """What the process has loaded by now stays as long as it does: loggers are kept, the collector looks elsewhere."""
     # Here and not where lines are set up: a logger that is kept never learns of another set-up in the same process.
     structlog.configure(cache_logger_on_first_use=True)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
+    collector.seldom()
 
 
 async def serve(runtime: Runtime) -> None:

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend import collector
 from backend.commands.common import err, fail, load_settings, out
 from backend.db import Database
 from backend.domain.consents import TEXT_VERSIONS, Purpose
@@ -143,9 +144,10 @@ def bench_selection(
                     selection, _ = await selection_runs.begin(connection, "", "bench", now)
                 task = bar.add_task("decisions", total=count)
                 started, used = time.perf_counter(), time.process_time()
-                while selection.status == "running":
-                    selection = await selection_runs.advance(work, selection, datetime.now(UTC))
-                    bar.update(task, completed=selection.looked_at)
+                with collector.seldom_within():
+                    async for so_far in selection_runs.carry_out(work, selection, lambda: datetime.now(UTC)):
+                        selection = so_far
+                        bar.update(task, completed=selection.looked_at)
                 took, used = time.perf_counter() - started, time.process_time() - used
         finally:
             await parts.close()

@@ -11,6 +11,7 @@ import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
 from rich.table import Table
 
+from backend import collector
 from backend.commands.common import err, fail, out, with_database
 from backend.db import Database
 from backend.parts import now
@@ -37,7 +38,7 @@ def import_command(
     columns = (BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
 
     async def run(database: Database) -> Counts:
-        with Progress(*columns, console=err, disable=not progress) as bar:
+        with collector.seldom_within(), Progress(*columns, console=err, disable=not progress) as bar:
             task = bar.add_task(kind.value, total=file.stat().st_size)
 
             def show(done: int, of: int) -> None:

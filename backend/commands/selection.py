@@ -10,6 +10,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 
+from backend import collector
 from backend.commands.common import err, fail, load_settings, out, with_database
 from backend.db import Database
 from backend.parts import Parts, now
@@ -64,10 +65,10 @@ async def _select(region: str, shown: bool) -> RunRow:
                 await jobs.add(connection, [jobs.JobDraft(None, selection_runs.TELL_JOB, {"run_id": run.id})], now())
         if not new:
             err.print(f"Going on with the selection of {run.started_at:%Y-%m-%d %H:%M} UTC.", markup=False)
-        with Progress(*columns, console=err, disable=not shown) as bar:
+        with collector.seldom_within(), Progress(*columns, console=err, disable=not shown) as bar:
             task = bar.add_task("selection", total=run.total, completed=run.looked_at)
-            while run.status == "running":
-                run = await selection_runs.advance(parts.executors.work, run, now())
+            async for so_far in selection_runs.carry_out(parts.executors.work, run, now):
+                run = so_far
                 bar.update(task, completed=run.looked_at)
     finally:
         await parts.close()

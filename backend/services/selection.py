@@ -128,6 +128,29 @@ async def select_page(
     `replaces`: by registration, the decision that the new one is to replace. `run_id` marks the decisions; `also` writes
     into their transaction. A region without rules is skipped and logged, or with `lenient=False` raises NoRuleSet.
     """
+    prepared = await prepare_page(work, registration_ids, now, replaces=replaces, lenient=lenient)
+    return await store_page(work, prepared, now, run_id=run_id, also=also)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedPage:
+    """Registrations with the verdicts on them, still to be written down; what stands already is in `found`."""
+
+    registration_ids: Sequence[int]
+    replaces: Mapping[int, int]
+    judged: Sequence[_Judged]
+    found: Mapping[int, Selected]
+
+
+async def prepare_page(
+    work: Work,
+    registration_ids: Sequence[int],
+    now: datetime,
+    *,
+    replaces: Mapping[int, int] | None = None,
+    lenient: bool = True,
+) -> PreparedPage:
+    """The first half of `select_page`: everything is read and judged, nothing is written."""
     replaced = replaces or {}
     async with work.database.read() as connection:
         cases = await selection_cases.load(connection, registration_ids)
@@ -135,13 +158,21 @@ async def select_page(
     open_cases = [case for case in cases if _standing(case, case.current, replaced) is None]
     judged = await _judge_all(work, open_cases, rule_sets, replaced, now, lenient=lenient)
     found = {case.registration_id: standing for case in cases if (standing := _standing(case, case.current, replaced))}
+    return PreparedPage(registration_ids, replaced, judged, found)
+
+
+async def store_page(
+    work: Work, page: PreparedPage, now: datetime, *, run_id: int | None = None, also: Also | None = None
+) -> list[Selected]:
+    """The second half of `select_page`, one transaction: what was judged meanwhile by somebody else stands."""
+    judged, found = page.judged, dict(page.found)
     skipped = Selected("skipped")
     if not judged and also is None:
-        return [found.get(registration_id, skipped) for registration_id in registration_ids]
+        return [found.get(registration_id, skipped) for registration_id in page.registration_ids]
     async with work.database.write() as connection:
-        found |= await _store(connection, judged, replaced, run_id, now)
+        found |= await _store(connection, judged, page.replaces, run_id, now)
         await duplicates.examine(connection, work.database, [one.case.registration_id for one in judged], now)
-        result = [found.get(registration_id, skipped) for registration_id in registration_ids]
+        result = [found.get(registration_id, skipped) for registration_id in page.registration_ids]
         if also is not None:
             await also(connection, result)
     return result

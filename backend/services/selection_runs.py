@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,7 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.repositories import audit, jobs, outbox, registrations, selection_runs
 from backend.repositories.jobs import JobDraft, JobRow
 from backend.repositories.selection_runs import RunRow
-from backend.services.selection import NoticeTo, Selected, select_page
+from backend.services.announce import announce
+from backend.services.selection import NoticeTo, PreparedPage, Selected, prepare_page, store_page
 from backend.services.work import Finished, Work, Write
 from bot.events import Notice
 
@@ -66,11 +67,34 @@ async def enqueue(connection: AsyncConnection, region: str, actor: str, now: dat
 
 async def advance(work: Work, run: RunRow, now: datetime) -> RunRow:
     """Decide the next page of a run, or end it; the run afterwards. Raises RunMoved."""
+    page = await _prepare(work, run, run.cursor, now)
+    return await _store(work, run, page, now) if page is not None else await _end(work, run, now)
+
+
+async def carry_out(work: Work, run: RunRow, clock: Callable[[], datetime]) -> AsyncIterator[RunRow]:
+    """Decide all the pages of a run; the run after each of them. While the database writes one, the next is read and
+    judged: no page depends on what the one before it decides. Raises RunMoved."""
+    coming = asyncio.create_task(_prepare(work, run, run.cursor, clock()))
+    try:
+        while (page := await coming) is not None:
+            coming = asyncio.create_task(_prepare(work, run, page.registration_ids[-1], clock()))
+            run = await _store(work, run, page, clock())
+            yield run
+    finally:
+        coming.cancel()
+        await asyncio.gather(coming, return_exceptions=True)
+    yield await _end(work, run, clock())
+
+
+async def _prepare(work: Work, run: RunRow, after: int, now: datetime) -> PreparedPage | None:
+    """The page of the registrations with ids above `after`, judged; None where there are no more."""
     size = LOCAL_PAGE if work.sources.all_local else ASKED_PAGE
     async with work.database.read() as connection:
-        ids = await registrations.submitted(connection, run.region_code, run.cursor, size)
-    if not ids:
-        return await _end(work, run, now)
+        ids = await registrations.submitted(connection, run.region_code, after, size)
+    return await prepare_page(work, ids, now) if ids else None
+
+
+async def _store(work: Work, run: RunRow, page: PreparedPage, now: datetime) -> RunRow:
     values: dict[str, Any] = {}
 
     async def note(connection: AsyncConnection, results: Sequence[Selected]) -> None:
@@ -78,11 +102,11 @@ async def advance(work: Work, run: RunRow, now: datetime) -> RunRow:
         for name in ("eligible", "not_eligible", "waiting", "skipped"):
             values[name] = getattr(run, name) + counts[name]
         values["silent"] = run.silent + sum(1 for one in results if one.silent)
-        values.update(cursor=ids[-1], updated_at=now)
+        values.update(cursor=page.registration_ids[-1], updated_at=now)
         if not await selection_runs.advance(connection, run, values):
             raise RunMoved
 
-    await select_page(work, ids, now, run_id=run.id, also=note)
+    await store_page(work, page, now, run_id=run.id, also=note)
     return replace(run, **values)
 
 
@@ -113,7 +137,13 @@ async def run_page(work: Work, job: JobRow, now: datetime) -> Finished:
         run = await advance(work, found, now)
     except RunMoved:
         return Finished("moved")
-    return Finished("page", write=_next(PAGE_JOB, run.id, now) if run.status == "running" else None)
+
+    async def write(connection: AsyncConnection) -> Sequence[int]:
+        told_others = await announce(connection, now)
+        following = [JobDraft(None, PAGE_JOB, {"run_id": run.id})] if run.status == "running" else []
+        return [*await jobs.add(connection, following, now), *told_others]
+
+    return Finished("page", write=write)
 
 
 async def tell(work: Work, job: JobRow, now: datetime) -> Finished:

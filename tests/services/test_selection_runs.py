@@ -169,6 +169,29 @@ async def test_two_workers_on_one_run_decide_nobody_twice(desk: Desk) -> None:
     assert len(await desk.rows(Decision)) == 300
 
 
+async def test_of_two_that_carry_out_one_run_one_is_told_to_stop(desk: Desk) -> None:
+    await populate(desk.database, 2500, desk.now)
+    work, run = local(desk), await begin(desk)
+
+    async def carried_out() -> list[RunRow]:
+        return [so_far async for so_far in selection_runs.carry_out(work, run, lambda: desk.now)]
+
+    results = await asyncio.gather(carried_out(), carried_out(), return_exceptions=True)
+    [seen] = [result for result in results if isinstance(result, list)]
+    assert [result for result in results if isinstance(result, RunMoved)]
+    assert [one.looked_at for one in seen] == [1000, 2000, 2500, 2500]
+    assert seen[-1].status == "done"
+    assert len(await desk.rows(Decision)) == 2500
+
+
+async def test_other_systems_hear_of_each_page_without_a_sweep(desk: Desk) -> None:
+    await populate(desk.database, 300, desk.now)
+    async with desk.database.write() as connection:
+        _, queued = await selection_runs.enqueue(connection, "", "tester", desk.now)
+    await desk.run(queued[0])
+    assert [job.kind for job in await desk.rows(Job)].count("events.fan_out") == 1
+
+
 async def test_a_source_that_was_never_imported_is_silent(desk: Desk) -> None:
     await desk.registered(SITI, await desk.chat())
     run = await to_its_end(local(desk), await begin(desk), desk)
